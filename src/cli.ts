@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+import { existsSync, readFileSync } from 'node:fs'
+import yargs, { type Argv, type CommandModule } from 'yargs'
+import { PciemError, UsageError, describeError, exitCodes } from './errors.js'
+
+// One row a command: src/commands/<name>.ts exports `command`, and is imported only when it is used.
+const summaries = {
+  repl: 'open the pciem> prompt, or run a script',
+  run: 'create a device from a model and keep it alive while a command runs',
+  record: 'write every transaction of a device to a trace',
+  replay: 'feed a trace to the real driver and check what it does',
+  trace: 'look into, check and convert traces',
+  vm: 'boot a throw-away virtual machine and run a command in it',
+  doctor: 'say what this host lacks, and how to mend it',
+} as const
+
+type CommandName = keyof typeof summaries
+const names = Object.keys(summaries) as CommandName[]
+
+/** Runs one command line and returns the exit status. Only this function catches. */
+export async function main(args: string[]): Promise<number> {
+  try {
+    await dispatch(args)
+    return typeof process.exitCode === 'number' ? process.exitCode : exitCodes.ok
+  } catch (error) {
+    process.stderr.write(`pciem: ${describeError(error)}\n`)
+    if (process.env.PCIEM_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`)
+    return error instanceof PciemError ? error.exitCode : exitCodes.failed
+  }
+}
+
+async function dispatch(args: string[]): Promise<void> {
+  const chosen = chooseCommand(args)
+  if (chosen === undefined) {
+    await grammar(args).parseAsync()
+    return
+  }
+  const { command } = (await import(`./commands/${chosen.name}.js`)) as { command: CommandModule }
+  await grammar(chosen.args, chosen.name, command).parseAsync()
+}
+
+/** `pciem` alone, a script or an option of the prompt mean `repl`; undefined: the top level's help or version. */
+function chooseCommand(args: string[]): { name: CommandName; args: string[] } | undefined {
+  const first = args[0]
+  if (first === '--help' || first === '-h' || first === 'help' || first === '--version') return undefined
+  const named = names.find((name) => name === first)
+  if (named) return { name: named, args }
+  if (first === undefined || first.startsWith('-') || existsSync(first)) return { name: 'repl', args: ['repl', ...args] }
+  throw new UsageError(`unknown command or file '${first}'; try \`pciem --help\``)
+}
+
+function grammar(args: string[], loaded?: CommandName, command?: CommandModule): Argv {
+  const parser = yargs(args[0] === 'help' ? ['--help', ...args.slice(1)] : args)
+    .scriptName('pciem')
+    .usage('pciem COMMAND [OPTIONS]\n\nSynthetic PCI Express devices for real drivers.')
+    .parserConfiguration({ 'populate--': true, 'boolean-negation': true })
+    .version(version())
+    .help()
+    .alias('help', 'h')
+    .strict()
+    .exitProcess(false)
+    .showHelpOnFail(false)
+    .wrap(Math.min(110, process.stdout.columns ?? 100))
+    .fail((message, error) => {
+      throw error ?? new UsageError(`${message.split('\n', 1)[0]}; try \`pciem ${loaded ?? ''}${loaded ? ' ' : ''}--help\``)
+    })
+  for (const name of names) {
+    if (name === loaded && command) parser.command(command)
+    else parser.command(name, summaries[name])
+  }
+  return parser
+}
+
+function version(): string {
+  const url = new URL('../../package.json', import.meta.url)
+  return (JSON.parse(readFileSync(url, 'utf8')) as { version: string }).version
+}
+
+process.exitCode = await main(process.argv.slice(2))
