@@ -1,0 +1,618 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * /dev/pciem: synthetic PCI Express devices.
+ *
+ * One open file owns one slot: up to eight functions of one synthetic device.
+ * Calls below 0x40 keep the numbers, sizes and offsets that existing device
+ * models ("cards") were compiled with. Calls from 0x40 on start with a __u32
+ * size, which the caller sets to sizeof the structure it was compiled with;
+ * a longer structure whose unknown tail is zero is accepted, a shorter one than
+ * the first version is not, and every reserved field must be zero.
+ *
+ * DOC: what an errno means, for every call
+ *  EINVAL      a field is out of its range, or a reserved field is not zero
+ *  E2BIG       the structure is longer than this kernel's, with a nonzero tail
+ *  EFAULT      a pointer does not point at memory of the caller
+ *  ENOENT      the function, BAR, capability, slot or step does not exist
+ *  EBUSY       the slot's state does not allow it (too early or too late)
+ *  ENODEV      the device has been removed
+ *  ENOSPC      no room: address space, slots, the sequencer's window
+ *  ENOMEM      no memory, or more than the limit of the memory cgroup
+ *  EOPNOTSUPP  known, but not supported by this kernel or this device
+ *  ENOTTY      no such call
+ *  EACCES, EFAULT of a DMA call: see PCIEM_DMA
+ */
+#ifndef _UAPI_LINUX_PCIEM_H
+#define _UAPI_LINUX_PCIEM_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define PCIEM_IOCTL_MAGIC	0xAF
+#define PCIEM_ABI_VERSION	1
+
+#define PCIEM_MAX_SLOTS		32
+#define PCIEM_MAX_FUNCTIONS	8
+#define PCIEM_MAX_BARS		6
+#define PCIEM_MAX_VECTORS	2048
+#define PCIEM_CONFIG_SIZE	4096
+
+/* ------------------------------------------------ calls of existing cards */
+
+#define PCIEM_CREATE_ATTACH	1	/* pciem_create_device.flags & 3 */
+
+struct pciem_create_device {
+	__u32 flags;
+	__u8 func;
+	__u8 reserved[3];
+};
+
+struct pciem_add_bar {
+	__u32 bar_index;
+	__u32 flags;			/* PCI_BASE_ADDRESS_* */
+	__u64 size;			/* bytes, a power of two */
+	__u8 func;
+	__u8 reserved[7];
+};
+
+#define PCIEM_CAP_MSI		0
+#define PCIEM_CAP_MSIX		1
+#define PCIEM_CAP_PM		2
+#define PCIEM_CAP_PCIE		3
+#define PCIEM_CAP_VSEC		4
+#define PCIEM_CAP_PASID		5
+
+struct pciem_cap_msi {
+	__u8 num_vectors_log2;
+	__u8 has_64bit;
+	__u8 has_masking;
+	__u8 reserved;
+};
+
+struct pciem_cap_msix {
+	__u8 bar_index;
+	__u8 reserved[3];
+	__u32 table_offset;
+	__u32 pba_offset;
+	__u16 table_size;		/* vectors, 1..2048 */
+	__u8 reserved2[2];
+};
+
+struct pciem_cap_pasid {
+	__u8 max_pasid_width;
+	__u8 execute;
+	__u8 privileged;
+	__u8 reserved;
+};
+
+struct pciem_add_capability {
+	__u32 cap_type;
+	__u8 func;
+	__u8 reserved[3];
+	union {
+		struct pciem_cap_msi msi;
+		struct pciem_cap_msix msix;
+		struct pciem_cap_pasid pasid;
+		__u8 raw[16];
+	};
+};
+
+struct pciem_set_config {
+	__u8 func;
+	__u8 reserved[3];
+	__u16 vendor_id;
+	__u16 device_id;
+	__u16 subsys_vendor_id;
+	__u16 subsys_device_id;
+	__u8 revision;
+	__u8 class_code[3];		/* prog-if, subclass, class */
+	__u8 header_type;
+	__u8 reserved2[7];
+};
+
+struct pciem_inject_irq {
+	__u32 vector;
+	__u8 func;
+	__u8 reserved[3];
+};
+
+#define PCIEM_DMA_READ		1	/* driver memory -> user_addr */
+#define PCIEM_DMA_WRITE		2	/* user_addr -> driver memory */
+
+/*
+ * EFAULT: the IOVA is not mapped (any more), or user_addr is bad; EACCES: the
+ * mapping's direction forbids it; EPERM: COMMAND.BusMaster is off. What was
+ * moved before the fault has happened, as it would on a real bus.
+ */
+struct pciem_dma {
+	__u64 guest_iova;
+	__u64 user_addr;
+	__u32 length;			/* bytes, at most 1 GiB */
+	__u32 pasid;
+	__u32 flags;
+	__u8 func;
+	__u8 reserved[3];
+};
+
+#define PCIEM_ATOMIC_FETCH_ADD	1
+#define PCIEM_ATOMIC_FETCH_SUB	2
+#define PCIEM_ATOMIC_SWAP	3
+#define PCIEM_ATOMIC_CAS	4
+#define PCIEM_ATOMIC_FETCH_AND	5
+#define PCIEM_ATOMIC_FETCH_OR	6
+#define PCIEM_ATOMIC_FETCH_XOR	7
+
+struct pciem_dma_atomic {
+	__u64 guest_iova;
+	__u64 operand;
+	__u64 compare;
+	__u32 op_type;
+	__u32 pasid;
+	__u64 result;			/* out: the value before */
+	__u8 func;
+	__u8 reserved[7];
+};
+
+struct pciem_bar_info {
+	__u32 bar_index;
+	__u32 reserved;
+	__u64 phys_addr;		/* out */
+	__u64 size;			/* out */
+	__u32 flags;			/* out */
+	__u8 func;
+	__u8 reserved2[3];
+};
+
+struct pciem_set_eventfd {
+	__s32 eventfd;			/* -1 takes it away */
+	__u32 reserved;
+};
+
+#define PCIEM_TRACE_READS	1	/* report reads to the owner ring */
+#define PCIEM_TRACE_WRITES	2	/* report writes */
+#define PCIEM_TRACE_NO_STORE	4	/* writes do not change the BAR's memory */
+
+struct pciem_trace_bar {
+	__u32 bar_index;
+	__u32 flags;
+	__u8 func;
+	__u8 reserved[3];
+};
+
+#define PCIEM_CREATE_DEVICE	_IOWR(PCIEM_IOCTL_MAGIC, 0x0a, struct pciem_create_device)
+#define PCIEM_ADD_BAR		_IOW(PCIEM_IOCTL_MAGIC, 0x0b, struct pciem_add_bar)
+#define PCIEM_ADD_CAPABILITY	_IOW(PCIEM_IOCTL_MAGIC, 0x0c, struct pciem_add_capability)
+#define PCIEM_SET_CONFIG	_IOW(PCIEM_IOCTL_MAGIC, 0x0d, struct pciem_set_config)
+#define PCIEM_REGISTER		_IO(PCIEM_IOCTL_MAGIC, 0x0e)
+#define PCIEM_INJECT_IRQ	_IOW(PCIEM_IOCTL_MAGIC, 0x0f, struct pciem_inject_irq)
+#define PCIEM_DMA		_IOWR(PCIEM_IOCTL_MAGIC, 0x10, struct pciem_dma)
+#define PCIEM_DMA_ATOMIC	_IOWR(PCIEM_IOCTL_MAGIC, 0x11, struct pciem_dma_atomic)
+#define PCIEM_GET_BAR_INFO	_IOWR(PCIEM_IOCTL_MAGIC, 0x13, struct pciem_bar_info)
+#define PCIEM_SET_EVENTFD	_IOW(PCIEM_IOCTL_MAGIC, 0x15, struct pciem_set_eventfd)
+#define PCIEM_TRACE_BAR		_IOWR(PCIEM_IOCTL_MAGIC, 0x19, struct pciem_trace_bar)
+#define PCIEM_START		_IO(PCIEM_IOCTL_MAGIC, 0x1a)
+
+/* ------------------------------------------------------- the owner's ring */
+
+#define PCIEM_EVENT_MMIO_READ		1	/* already answered */
+#define PCIEM_EVENT_MMIO_WRITE		2
+#define PCIEM_EVENT_CONFIG_READ		3
+#define PCIEM_EVENT_CONFIG_WRITE	4
+#define PCIEM_EVENT_MSI_ACK		5
+#define PCIEM_EVENT_RESET		6
+#define PCIEM_EVENT_MMIO_READ_REQUEST	16	/* the driver waits: write() a pciem_response */
+#define PCIEM_EVENT_BIND		17
+#define PCIEM_EVENT_UNBIND		18
+#define PCIEM_EVENT_REMOVED		19
+#define PCIEM_EVENT_SEQ_MARK		32	/* the sequencer passed a mark; data: its value */
+#define PCIEM_EVENT_SEQ_LOW		33	/* half of the sequencer's window is free */
+#define PCIEM_EVENT_SEQ_DONE		34	/* the last step is done */
+#define PCIEM_EVENT_SEQ_DIVERGED	35	/* see PCIEM_SEQ_STATUS */
+#define PCIEM_EVENT_SEQ_DRY		36	/* an access came, and userspace had not pushed its step */
+
+struct pciem_event {
+	__u64 seq;			/* 0 in the ring of existing cards */
+	__u32 type;
+	__u32 bar;
+	__u64 offset;			/* BAR offset, or config register */
+	__u32 size;			/* bytes */
+	__u32 func;
+	__u64 data;
+	__u64 timestamp;		/* CLOCK_MONOTONIC, ns */
+};
+
+#define PCIEM_RING_HEAD		0	/* __u32, the consumer's: next slot to take */
+#define PCIEM_RING_TAIL		64	/* __u32, the kernel's: next slot to fill */
+#define PCIEM_RING_EVENTS	128
+#define PCIEM_RING_ENTRIES	256	/* of the ring in the main file */
+
+struct pciem_response {
+	__u64 seq;
+	__u64 data;
+	__u32 status;			/* 0; anything else completes the read with all-ones */
+	__u32 reserved;
+};
+
+/* --------------------------------------------------------------- new calls */
+
+enum {
+	PCIEM_CMD_BASE = 0x40,
+	PCIEM_CMD_INFO = PCIEM_CMD_BASE,
+	PCIEM_CMD_SLOT_INFO,
+	PCIEM_CMD_CONFIG,
+	PCIEM_CMD_BAR_POLICY,
+	PCIEM_CMD_RING_CREATE,
+	PCIEM_CMD_MONITOR_CREATE,
+	PCIEM_CMD_MARK,
+	PCIEM_CMD_DMA_MAPS,
+	PCIEM_CMD_SEQ_START,
+	PCIEM_CMD_SEQ_PUSH,
+	PCIEM_CMD_SEQ_STATUS,
+	PCIEM_CMD_REMOVE,
+};
+
+#define PCIEM_STATE_NEW		0	/* functions are being described */
+#define PCIEM_STATE_REGISTERED	1	/* on the bus, no driver yet */
+#define PCIEM_STATE_STARTED	2	/* drivers may bind */
+#define PCIEM_STATE_REMOVED	3
+
+/* What this kernel is, and (once a device exists) this file's slot. */
+struct pciem_info {
+	__u32 size;
+	__u32 abi_version;		/* out */
+	__u32 slot;			/* out: the slot's number, ~0 before CREATE_DEVICE */
+	__u32 state;			/* out: PCIEM_STATE_* */
+	__u32 domain;			/* out: PCI domain, ~0 before REGISTER */
+	__u32 bus;			/* out: bus number of the functions */
+	__u32 device;			/* out: device number */
+	__u32 functions;		/* out: bit mask */
+	__aligned_u64 seq;		/* out: transactions so far */
+	__aligned_u64 lost_owner;	/* out: events that did not reach the owner ring */
+	__aligned_u64 timeouts;		/* out: sync reads completed with all-ones */
+};
+#define PCIEM_INFO	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_INFO)
+
+/* Any live slot, for listing: the first one numbered >= slot; ENOENT behind the last. */
+struct pciem_slot_info {
+	__u32 size;
+	__u32 slot;			/* in/out */
+	__u32 state;
+	__u32 domain;
+	__u32 bus;
+	__u32 device;
+	__u32 functions;
+	__u32 owner_pid;		/* out: who opened it */
+	__u8 owner_comm[16];
+	__aligned_u64 seq;
+	__u32 ids[8];			/* out: device << 16 | vendor, a function each, 0 = absent */
+};
+#define PCIEM_SLOT_INFO	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_SLOT_INFO)
+
+/*
+ * Config space of one function, as bytes. VALUE reads and writes the registers
+ * themselves, past their masks and without a transaction; WRITABLE has a one for
+ * each bit that the driver's writes change; W1C for each bit that writing a one
+ * clears. Masks may be changed in state NEW only.
+ */
+#define PCIEM_CONFIG_VALUE	0
+#define PCIEM_CONFIG_WRITABLE	1
+#define PCIEM_CONFIG_W1C	2
+#define PCIEM_CONFIG_SET	1	/* flags: write; without it, read */
+
+struct pciem_config {
+	__u32 size;
+	__u32 func;
+	__u32 plane;
+	__u32 flags;
+	__u32 offset;
+	__u32 length;
+	__aligned_u64 data;		/* user pointer to length bytes */
+};
+#define PCIEM_CONFIG	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_CONFIG)
+
+/*
+ * How a range of a BAR answers. A new BAR is one STORE range that reports
+ * nothing to the owner ring (monitors see every access all the same). DIRECT
+ * ranges are whole pages and may be set before START only. flags: PCIEM_TRACE_*.
+ */
+#define PCIEM_BAR_STORE		0	/* from the BAR's memory, in the kernel */
+#define PCIEM_BAR_SYNC		1	/* the owner answers reads; writes are posted to it */
+#define PCIEM_BAR_DIRECT	2	/* plain memory, never trapped, never seen */
+
+struct pciem_bar_policy {
+	__u32 size;
+	__u32 func;
+	__u32 bar_index;
+	__u32 policy;
+	__u32 flags;
+	__u32 reserved;
+	__aligned_u64 offset;
+	__aligned_u64 length;		/* 0: to the BAR's end */
+};
+#define PCIEM_BAR_POLICY	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_BAR_POLICY)
+
+/*
+ * Replaces the owner ring by one of the caller's size, with the layout of the
+ * old one (head, tail, then entries), returned as a file descriptor to mmap
+ * and poll. Its events carry their seq. State NEW only.
+ */
+struct pciem_ring_create {
+	__u32 size;
+	__u32 entries;			/* a power of two, 16..65536 */
+};
+#define PCIEM_RING_CREATE	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_RING_CREATE)
+
+/*
+ * A reader of a slot's whole stream; returns a file descriptor. mmap: page 0 has
+ * the consumer's position (__u64, writable), page 1 a pciem_monitor_page (read
+ * only), from page 2 on the data (read only) twice in a row, so that a record
+ * never wraps. Positions count bytes and never wrap; a record that is still being
+ * written has PCIEM_RECORD_BUSY in its len. Without LOSSY, the driver waits for
+ * room (a context that cannot sleep: 10 ms at most).
+ */
+#define PCIEM_MONITOR_LOSSY	1
+#define PCIEM_SLOT_OWN		0xffffffffU
+
+struct pciem_monitor_create {
+	__u32 size;
+	__u32 flags;
+	__u32 slot;			/* PCIEM_SLOT_OWN, or another's number */
+	__u32 ring_size;		/* bytes, a power of two, 64 KiB..1 GiB */
+	__aligned_u64 kinds;		/* bit mask of PCIEM_RECORD_*; 0: all */
+};
+#define PCIEM_MONITOR_CREATE	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_MONITOR_CREATE)
+
+struct pciem_monitor_page {
+	__u64 producer;
+	__u64 lost;			/* records that found no room, so far */
+	__u32 closed;			/* 1: the slot is gone; nothing will follow */
+	__u32 ring_size;
+};
+
+#define PCIEM_RECORD_CFG_READ			1
+#define PCIEM_RECORD_CFG_WRITE			2
+#define PCIEM_RECORD_MMIO_READ			3	/* answered at once */
+#define PCIEM_RECORD_MMIO_WRITE			4
+#define PCIEM_RECORD_IO_READ			5
+#define PCIEM_RECORD_IO_WRITE			6
+#define PCIEM_RECORD_MMIO_READ_REQUEST		7	/* the owner is to answer */
+#define PCIEM_RECORD_MMIO_READ_COMPLETION	8	/* cause: the request */
+#define PCIEM_RECORD_DMA_READ			9	/* payload: the bytes */
+#define PCIEM_RECORD_DMA_WRITE			10	/* payload: the bytes */
+#define PCIEM_RECORD_DMA_ATOMIC			11	/* payload: op, operand, compare as __u64 */
+#define PCIEM_RECORD_P2P_READ			12
+#define PCIEM_RECORD_P2P_WRITE			13
+#define PCIEM_RECORD_IRQ			14	/* addr: vector; value: PCIEM_IRQ_* */
+#define PCIEM_RECORD_DMA_MAP			15	/* addr: IOVA, value: bytes */
+#define PCIEM_RECORD_DMA_UNMAP			16
+#define PCIEM_RECORD_DMA_SYNC			17
+#define PCIEM_RECORD_RESET			18	/* value: PCIEM_RESET_* */
+#define PCIEM_RECORD_POWER			19	/* value: D-state 0..3 */
+#define PCIEM_RECORD_BIND			20	/* payload: the driver's name */
+#define PCIEM_RECORD_UNBIND			21
+#define PCIEM_RECORD_REMOVE			22	/* value: 1 surprise */
+#define PCIEM_RECORD_FAULT			23	/* value: PCIEM_FAULT_* */
+#define PCIEM_RECORD_MARK			24	/* payload: text */
+#define PCIEM_RECORD_LOST			25	/* value: how many records are missing here */
+
+/* pciem_record.flags, by kind */
+#define PCIEM_RF_ORIGIN_MASK	0x3	/* cfg: who accessed */
+#define PCIEM_RF_ORIGIN_DRIVER	0
+#define PCIEM_RF_ORIGIN_CORE	1	/* the PCI core, no driver bound */
+#define PCIEM_RF_ORIGIN_USER	2	/* sysfs, proc: lspci, setpci */
+#define PCIEM_RF_DIR_MASK	0x3	/* dma-map, unmap, sync: enum dma_data_direction */
+#define PCIEM_RF_COHERENT	0x4	/* dma-map, unmap */
+#define PCIEM_RF_FOR_DEVICE	0x8	/* dma-sync; else for the CPU */
+#define PCIEM_RF_MORE		0x10	/* dma: the transfer goes on in the next record of its kind */
+#define PCIEM_RF_PENDING	0x20	/* irq: the vector was masked; it fires when unmasked */
+
+#define PCIEM_IRQ_INTX_DEASSERT	0
+#define PCIEM_IRQ_INTX_ASSERT	1
+#define PCIEM_IRQ_MSI		2
+#define PCIEM_IRQ_MSIX		3
+
+#define PCIEM_RESET_FLR		1
+#define PCIEM_RESET_BUS		2
+#define PCIEM_RESET_PM		3
+
+#define PCIEM_FAULT_TIMEOUT		1	/* a sync read got no answer: all-ones */
+#define PCIEM_FAULT_IOMMU_UNMAPPED	2
+#define PCIEM_FAULT_IOMMU_DIRECTION	3
+#define PCIEM_FAULT_IOMMU_AFTER_UNMAP	4
+#define PCIEM_FAULT_NO_BUS_MASTER	5
+#define PCIEM_FAULT_UNSUPPORTED		6	/* an instruction that could not be decoded */
+#define PCIEM_FAULT_BEYOND_BAR		7
+#define PCIEM_FAULT_SEQ_DIVERGED	8
+#define PCIEM_FAULT_SEQ_DRY		9
+
+/* pciem_record.context: class << 29 | instance */
+#define PCIEM_CONTEXT_SHIFT	29
+#define PCIEM_CONTEXT_DEVICE	0	/* the owner, or the sequencer */
+#define PCIEM_CONTEXT_TASK	1	/* instance: pid */
+#define PCIEM_CONTEXT_SOFTIRQ	2	/* instance: CPU */
+#define PCIEM_CONTEXT_HARDIRQ	3	/* instance: low bits of the irq record's seq, 0 if not ours */
+#define PCIEM_CONTEXT_NMI	4
+
+#define PCIEM_RECORD_BUSY	0x80000000U
+#define PCIEM_RECORD_SKIP	0x40000000U	/* in len: nothing here, skip these bytes */
+
+struct pciem_record {
+	__u32 len;			/* bytes with payload, a multiple of 8, | BUSY | SKIP */
+	__u8 kind;			/* PCIEM_RECORD_* */
+	__u8 func;
+	__u8 bar;			/* 0..5, 6 expansion ROM, 0xff none */
+	__u8 width;			/* bytes of the access, 0 none */
+	__u64 seq;			/* starts at 1, without gaps */
+	__u64 time;			/* CLOCK_MONOTONIC, ns */
+	__u64 cause;			/* seq of the driver access that led to it, 0 none */
+	__u32 context;
+	__u16 cpu;
+	__u16 flags;			/* PCIEM_RF_* */
+	__u32 pid;
+	__u32 data_len;			/* bytes of payload */
+	__u64 addr;			/* BAR offset, register, IOVA or vector */
+	__u64 value;
+};
+
+/* Puts a mark with text (at most 4096 bytes of UTF-8) into the stream. */
+struct pciem_mark {
+	__u32 size;
+	__u32 length;
+	__aligned_u64 text;
+};
+#define PCIEM_MARK	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_MARK)
+
+/* Live mappings of one function, oldest first. count: in, room; out, how many there are. */
+struct pciem_dma_map_entry {
+	__aligned_u64 iova;
+	__aligned_u64 length;
+	__aligned_u64 seq;		/* of its dma-map */
+	__u32 flags;			/* PCIEM_RF_DIR_MASK | PCIEM_RF_COHERENT */
+	__u32 reserved;
+};
+
+struct pciem_dma_maps {
+	__u32 size;
+	__u32 func;
+	__u32 count;
+	__u32 reserved;
+	__aligned_u64 entries;
+};
+#define PCIEM_DMA_MAPS	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_DMA_MAPS)
+
+/* --------------------------------------------------------------- sequencer */
+
+/*
+ * Plays the device from a list of steps with no trip to userspace. Each lane
+ * has a cursor over its expected driver accesses; an access matches when it
+ * fits the cursor of any lane (its own last lane first). Device actions stand in
+ * one queue, in order; an action runs when every expected access with a
+ * lower index has been matched, or, once hold_ns have passed with no progress,
+ * when its cause has been.
+ */
+#define PCIEM_SEQ_EXPECT_CFG_WRITE	1	/* addr: register, value under mask */
+#define PCIEM_SEQ_EXPECT_MMIO_READ	2	/* value: the answer */
+#define PCIEM_SEQ_EXPECT_MMIO_WRITE	3	/* value under mask */
+#define PCIEM_SEQ_EXPECT_DMA_MAP	4	/* addr: IOVA, value: bytes, flags: direction; pairs IOVAs, blocks nothing */
+#define PCIEM_SEQ_DO_DMA_WRITE		16	/* addr: IOVA, data */
+#define PCIEM_SEQ_DO_DMA_READ		17	/* reads and compares with data */
+#define PCIEM_SEQ_DO_IRQ		18	/* addr: vector */
+#define PCIEM_SEQ_DO_WAIT		19	/* value: ns */
+#define PCIEM_SEQ_DO_MARK		20	/* reports PCIEM_EVENT_SEQ_MARK with value; never early */
+
+#define PCIEM_SEQ_OPTIONAL		0x100	/* expect: may be left out */
+#define PCIEM_SEQ_REPEAT		0x200	/* expect read: may come again before the lane's next one */
+#define PCIEM_SEQ_NO_COMPARE		0x400	/* dma-read: any data will do */
+
+struct pciem_seq_step {
+	__u8 op;
+	__u8 func;
+	__u8 bar;
+	__u8 width;
+	__u32 flags;			/* PCIEM_SEQ_* | PCIEM_RF_DIR_MASK and COHERENT of a map */
+	__u32 lane;			/* expect: 0..1023 */
+	__u32 data_len;
+	__aligned_u64 index;		/* position in the trace, strictly increasing */
+	__aligned_u64 cause;		/* do: index of the expect that must have matched, 0 none */
+	__aligned_u64 addr;
+	__aligned_u64 value;
+	__aligned_u64 mask;		/* expect write: bits to compare */
+	__aligned_u64 data;		/* user pointer */
+};
+
+/*
+ * Accesses that the sequencer leaves to the BAR's own policy, counted as
+ * ignored: length bytes at offset, and again every stride bytes, count times.
+ */
+struct pciem_seq_ignore {
+	__u32 func;
+	__u32 bar_index;
+	__aligned_u64 offset;
+	__u32 length;
+	__u32 stride;
+	__u32 count;
+	__u32 reserved;
+};
+
+struct pciem_seq_start {
+	__u32 size;
+	__u32 window;			/* steps that may be loaded at once, 64..1048576 */
+	__aligned_u64 hold_ns;
+	__u32 nr_ignores;		/* at most 64 */
+	__u32 reserved;
+	__aligned_u64 ignores;		/* struct pciem_seq_ignore * */
+};
+#define PCIEM_SEQ_START	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_SEQ_START)
+
+#define PCIEM_SEQ_LAST	1		/* no step follows */
+
+/* Appends steps; ENOSPC: the window (or 256 MiB of data) is full, nothing was taken. */
+struct pciem_seq_push {
+	__u32 size;
+	__u32 flags;
+	__u32 count;
+	__u32 step_size;		/* sizeof(struct pciem_seq_step) */
+	__aligned_u64 steps;
+};
+#define PCIEM_SEQ_PUSH	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_SEQ_PUSH)
+
+#define PCIEM_SEQ_IDLE		0
+#define PCIEM_SEQ_RUNNING	1
+#define PCIEM_SEQ_DONE		2
+#define PCIEM_SEQ_DIVERGED	3
+#define PCIEM_SEQ_STATE_DRY	4
+
+#define PCIEM_DIVERGED_VALUE	1	/* a write's value differs */
+#define PCIEM_DIVERGED_ACCESS	2	/* no lane expects this access */
+#define PCIEM_DIVERGED_PAYLOAD	3	/* what the device read differs */
+#define PCIEM_DIVERGED_DMA	4	/* a device action faulted: value is the errno */
+#define PCIEM_DIVERGED_PAST_END	5	/* an access behind the last step */
+#define PCIEM_DIVERGED_REMOVED	6	/* the device went away under the sequence */
+
+struct pciem_seq_status {
+	__u32 size;
+	__u32 state;
+	__aligned_u64 matched;		/* expected accesses that came */
+	__aligned_u64 done;		/* device actions done */
+	__aligned_u64 pending;		/* required accesses and actions not done yet, of those pushed */
+	__aligned_u64 folded;		/* repeated reads beyond the recorded ones */
+	__aligned_u64 renamed;		/* values equal only after renaming IOVAs */
+	__aligned_u64 ignored;		/* accesses in ignored ranges */
+	__aligned_u64 skipped;		/* optional accesses that did not come */
+	__aligned_u64 early;		/* actions that ran on their cause alone */
+	__aligned_u64 unexpected_maps;	/* dma-maps that no expected one fitted */
+	__aligned_u64 next_index;	/* the oldest required step still open, ~0 none */
+	__u32 room;			/* steps that may be pushed now */
+	/* the divergence */
+	__u32 reason;
+	__aligned_u64 index;		/* of the step that was expected, ~0 none */
+	__u8 kind;			/* what came: PCIEM_RECORD_* */
+	__u8 func;
+	__u8 bar;
+	__u8 width;
+	__u32 cpu;
+	__u32 pid;
+	__u32 context;
+	__u8 comm[16];
+	__aligned_u64 addr;
+	__aligned_u64 expected;
+	__aligned_u64 actual;
+	__aligned_u64 payload_offset;	/* first differing byte, for PAYLOAD */
+	__u8 expected_bytes[64];	/* around it, from payload_offset & ~15 */
+	__u8 actual_bytes[64];
+	__u32 payload_bytes;		/* how many of the two are valid */
+	__u32 stack_len;		/* in: room at stack; out: bytes of text */
+	__aligned_u64 stack;		/* user pointer: the program counter and stack, a line each */
+};
+#define PCIEM_SEQ_STATUS	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_SEQ_STATUS)
+
+/* Takes the device off the bus and waits for the driver's remove(); the file stays open. */
+#define PCIEM_REMOVE_SURPRISE	1	/* the device answers all-ones from now on */
+
+struct pciem_remove {
+	__u32 size;
+	__u32 flags;
+};
+#define PCIEM_REMOVE	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_REMOVE)
+
+#endif /* _UAPI_LINUX_PCIEM_H */
