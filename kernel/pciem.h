@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of pciem.ko share. One open of /dev/pciem owns one slot; a slot
+ * has functions, a function has config space, BARs, vectors and an IOMMU; all that
+ * passes between them and the driver goes through the slot's stream.
+ *
+ * Locks, outermost first:
+ *   slot->lock		mutex: state changes and everything that describes the device
+ *   pci rescan/remove	taken under slot->lock by bus.c only. The driver's probe()
+ *			and remove() run under it and may wait for the owner, so no
+ *			owner call that such a wait needs (respond, DMA, INJECT_IRQ,
+ *			config, ring, mark, info, seq) takes slot->lock.
+ *   func->cfg_lock	raw spinlock, irqs off: config space (pci_ops run under
+ *			the core's own raw lock)
+ *   seq->lock		raw spinlock, irqs off: the sequencer's cursors
+ *   iommu->lock	raw spinlock, irqs off: mappings
+ *   stream->lock	raw spinlock, irqs off, innermost: numbers a transaction and
+ *			reserves its place in every ring; nothing is copied, woken or
+ *			printed under it except the 64 bytes of a record and the
+ *			bytes of a register
+ */
+#ifndef PCIEM_H
+#define PCIEM_H
+
+#include <linux/irq_work.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/rbtree.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <uapi/linux/pciem.h>
+
+#include "compat.h"
+
+struct pciem_slot;
+struct pciem_func;
+struct pciem_bar;
+struct pciem_bridge;	/* bus.c */
+struct pciem_ring;	/* ring.c */
+struct pciem_monitor;	/* monitor.c */
+struct pciem_seq;	/* sequencer.c */
+struct pciem_irqs;	/* irq.c */
+struct pciem_iommu;	/* iommu.c */
+
+/* ------------------------------------------------------------------ stream.c
+ * Numbers every transaction of a slot and hands it to its readers.
+ */
+struct pciem_stream {
+	raw_spinlock_t lock;
+	u64 seq;			/* last number given; lock */
+	struct list_head monitors;	/* lock */
+	struct pciem_ring *ring;	/* owner ring; set before START, then constant */
+	u64 taken;			/* seq of the last access the owner took: the cause of what it does */
+	struct list_head reads;		/* sync reads waiting for an answer; read.c */
+	raw_spinlock_t reads_lock;
+	atomic64_t lost_owner, timeouts;
+	bool closed;			/* lock: nothing is delivered any more */
+};
+
+/* A transaction on its way into the stream. The caller fills what it knows. */
+struct pciem_txn {
+	struct pciem_record rec;	/* kind, func, bar, width, flags, addr, value, cause */
+	const void *data;		/* payload, rec.data_len bytes of kernel memory that nobody changes */
+	u32 event;			/* PCIEM_EVENT_* for the owner ring, 0 none */
+	/*
+	 * Runs under stream->lock right after seq was given, so that a register's
+	 * value and its place in the stream agree. May set rec.value. Optional.
+	 */
+	void (*apply)(struct pciem_txn *txn, void *arg);
+	void *arg;
+	u64 seq;			/* out */
+};
+
+void pciem_stream_init(struct pciem_stream *s);
+/* Emits txn: fills seq, time, context, cpu, pid (and cause for device actions); waits for room as the context allows. Any context but NMI. */
+void pciem_stream_emit(struct pciem_slot *slot, struct pciem_txn *txn);
+/* No more readers will be waited for: the owner died or the device was removed. Wakes everybody. */
+void pciem_stream_close(struct pciem_slot *slot);
+/* Class and instance of who runs now: pciem_record.context. */
+u32 pciem_context_current(void);
+/* Whether the caller may sleep: see trap.c for why each part is there. */
+bool pciem_may_sleep(void);
+/* A shorthand for records without payload and apply. Returns seq. */
+u64 pciem_stream_note(struct pciem_func *f, u8 kind, u16 flags, u64 addr, u64 value, u64 cause);
+u64 pciem_stream_fault(struct pciem_func *f, u64 fault, u8 bar, u8 width, u64 addr, u64 cause);
+
+/* ------------------------------------------------------------- ring.c, monitor.c */
+struct pciem_ring *pciem_ring_alloc(u32 entries, bool legacy);
+void pciem_ring_put(struct pciem_ring *ring);
+bool pciem_ring_has_room(struct pciem_ring *ring);			/* stream->lock */
+void pciem_ring_push(struct pciem_ring *ring, const struct pciem_event *ev);	/* stream->lock */
+void pciem_ring_wake(struct pciem_ring *ring);				/* no lock */
+u64 pciem_ring_taken(struct pciem_ring *ring);	/* seq of the newest event the consumer has taken */
+int pciem_ring_mmap(struct pciem_ring *ring, struct vm_area_struct *vma);
+__poll_t pciem_ring_poll(struct pciem_ring *ring, struct file *file, struct poll_table_struct *wait);
+int pciem_ring_fd(struct pciem_slot *slot, struct pciem_ring *ring);
+int pciem_ring_set_eventfd(struct pciem_ring *ring, int fd);
+int pciem_monitor_fd(struct pciem_slot *slot, const struct pciem_monitor_create *arg);
+
+/* -------------------------------------------------------------------- read.c
+ * Reads that the owner answers, and the dispatch of every trapped access.
+ */
+struct pciem_access {
+	struct pciem_bar *bar;
+	u64 offset;
+	u8 width;			/* 1, 2, 4, 8 */
+	bool write;
+	u64 value;			/* in for a write, out for a read */
+	unsigned long ip;		/* the driver's instruction, for reports */
+	bool user;			/* from a userspace mapping */
+};
+/* Serves one access: sequencer, else the range's policy. Any context but NMI; never fails (all-ones at worst). */
+void pciem_access_serve(struct pciem_access *acc);
+/* Completes a waiting read; -EINVAL if no read has that seq. */
+int pciem_read_respond(struct pciem_slot *slot, const struct pciem_response *rsp);
+
+/* --------------------------------------------------------------------- bar.c */
+struct pciem_range {			/* sorted, disjoint, covers the BAR; RCU array */
+	u64 start, end;			/* end exclusive */
+	u8 policy;			/* PCIEM_BAR_* */
+	u8 flags;			/* PCIEM_TRACE_* */
+};
+struct pciem_ranges {
+	struct rcu_head rcu;
+	unsigned int nr;
+	struct pciem_range range[];
+};
+struct pciem_bar {
+	struct pciem_func *func;
+	u8 index;
+	u32 flags;			/* PCI_BASE_ADDRESS_* */
+	u64 size;			/* 0: no such BAR */
+	u8 *mem;			/* vmalloc_user(), whole pages */
+	struct pciem_ranges __rcu *ranges;
+	u64 window;			/* address bus.c programmed, 0 before REGISTER */
+};
+int pciem_bar_add(struct pciem_func *f, u32 index, u32 flags, u64 size);
+void pciem_bar_free(struct pciem_bar *bar);
+int pciem_bar_set_policy(struct pciem_bar *bar, u64 offset, u64 length, u32 policy, u32 flags);	/* slot->lock */
+struct pciem_range pciem_bar_range(struct pciem_bar *bar, u64 offset);	/* RCU inside */
+/* The BAR that decodes [phys, phys + size) now (its config register says so), with a reference on its slot; NULL if none. May sleep. */
+struct pciem_bar *pciem_bar_find(phys_addr_t phys, u64 size, u64 *offset);
+int pciem_bar_mmap(struct pciem_bar *bar, struct vm_area_struct *vma);	/* the owner's own mapping */
+
+/* ------------------------------------------------ trap.c, hooks.c, decode.c, emulate.c
+ * Makes the driver's accesses fault, and serves them in its own context.
+ */
+int pciem_trap_init(void);		/* hooks in place, self-test passed */
+void pciem_trap_exit(void);		/* waits until nobody is inside */
+int pciem_trap_selftest(void);		/* maps a window of our own, accesses it in every way; at load and at each START */
+
+/* ------------------------------------------------------------------ config.c, caps.c */
+struct pciem_config_space {
+	u8 value[PCIEM_CONFIG_SIZE];
+	u8 writable[PCIEM_CONFIG_SIZE];
+	u8 w1c[PCIEM_CONFIG_SIZE];
+};
+int pciem_config_read(struct pciem_func *f, int where, int size, u32 *val);	/* from pci_ops */
+int pciem_config_write(struct pciem_func *f, int where, int size, u32 val);
+int pciem_config_access(struct pciem_func *f, const struct pciem_config *arg);	/* the PCIEM_CONFIG call */
+int pciem_config_set_ids(struct pciem_func *f, const struct pciem_set_config *arg);
+int pciem_caps_add(struct pciem_func *f, const struct pciem_add_capability *arg);
+/* At REGISTER: finds what the image holds (MSI-X, PM, PCIe) wherever it came from, and checks it. */
+int pciem_caps_parse(struct pciem_func *f);
+u16 pciem_config_command(struct pciem_func *f);
+
+/* --------------------------------------------------------------------- bus.c */
+int pciem_bus_register(struct pciem_slot *slot);	/* bridge, root port, scan, addresses; slot->lock */
+void pciem_bus_start(struct pciem_slot *slot);		/* drivers may probe; from a work item, no lock */
+void pciem_bus_remove(struct pciem_slot *slot);		/* remove() runs to its end; everything of the bus is freed; idempotent */
+int pciem_bus_init(void);				/* the bus notifier */
+void pciem_bus_exit(void);
+struct pciem_func *pciem_func_of(struct device *dev);	/* NULL: not ours */
+
+/* --------------------------------------------------------------------- irq.c */
+int pciem_irq_bridge_init(struct pciem_slot *slot);	/* the slot's MSI domain, before the scan */
+void pciem_irq_bridge_exit(struct pciem_slot *slot);
+struct irq_domain *pciem_irq_domain(struct pciem_slot *slot);
+int pciem_irq_inject(struct pciem_func *f, u32 vector, u64 cause);	/* any context */
+void pciem_irq_config_changed(struct pciem_func *f);	/* MSI-X enable/mask bits or COMMAND were written; any context */
+/* A store into a BAR that may hold the MSI-X table (vector control is authoritative in the irq chip; this keeps the PBA right). */
+u32 pciem_irq_current(void);				/* low 29 bits of the irq record that opened this hard-irq context, 0 none */
+
+/* ------------------------------------------------------------- iommu.c, dma.c */
+extern const struct dma_map_ops pciem_dma_ops;		/* iommu.c */
+int pciem_iommu_init(struct pciem_func *f);
+void pciem_iommu_exit(struct pciem_func *f);		/* reports leaked mappings with one log line */
+int pciem_dma_maps(struct pciem_func *f, struct pciem_dma_maps *arg);
+/* The DMA call: user_addr side in chunks of 64 KiB. */
+int pciem_dma_user(struct pciem_func *f, const struct pciem_dma *arg);
+int pciem_dma_atomic(struct pciem_func *f, struct pciem_dma_atomic *arg);
+/*
+ * One chunk (<= PCIEM_DMA_CHUNK) between kernel memory and the driver's, as one
+ * transaction; any context. Returns bytes moved before a fault, or the error.
+ */
+#define PCIEM_DMA_CHUNK	65536U
+int pciem_dma_kernel(struct pciem_func *f, u64 iova, void *buf, u32 len, bool write, u64 cause, bool more);
+
+/* ------------------------------------------- sequencer.c, seq_match.c, seq_report.c */
+enum pciem_seq_result {
+	PCIEM_SEQ_NOT_ACTIVE,		/* no sequence, or an ignored range: serve it yourself */
+	PCIEM_SEQ_SERVED,		/* acc->value is the answer, actions that follow have run */
+	PCIEM_SEQ_REFUSED,		/* diverged or dry: answer all-ones */
+};
+enum pciem_seq_result pciem_seq_access(struct pciem_access *acc);
+enum pciem_seq_result pciem_seq_config_write(struct pciem_func *f, int where, int size, u32 val);	/* under no lock; the caller is the driver */
+/* A new mapping: the IOVA page the recording had for it, or 0 for a free choice. iommu->lock is not held. */
+u64 pciem_seq_map_hint(struct pciem_func *f, u64 len, u32 flags, u32 page_offset, u64 *token);
+void pciem_seq_mapped(struct pciem_func *f, u64 token, u64 iova);
+int pciem_seq_start(struct pciem_slot *slot, const struct pciem_seq_start *arg);
+int pciem_seq_push(struct pciem_slot *slot, const struct pciem_seq_push *arg);
+int pciem_seq_status(struct pciem_slot *slot, struct pciem_seq_status *arg);
+void pciem_seq_stop(struct pciem_slot *slot);	/* removal: no more actions; waits for timers */
+void pciem_seq_free(struct pciem_slot *slot);
+
+/* --------------------------------------------------------------- slot.c, ioctl.c, main.c */
+struct pciem_func {
+	struct pciem_slot *slot;
+	u8 num;
+	bool present;
+	raw_spinlock_t cfg_lock;
+	struct pciem_config_space *cfg;
+	u16 cap_pm, cap_msi, cap_msix, cap_pcie;	/* offsets, 0 none; fixed at REGISTER */
+	u16 cap_next, ecap_next;			/* where caps.c places the next one */
+	struct pciem_bar bar[PCIEM_MAX_BARS + 1];	/* 6: expansion ROM */
+	struct pciem_irqs *irqs;
+	struct pciem_iommu *iommu;
+	struct pci_dev *pdev;				/* set by the bus notifier, no reference held; valid while on the bus */
+	bool driver_bound;				/* set by the bus notifier around probe..remove */
+};
+
+struct pciem_slot {
+	struct kref ref;
+	unsigned int id;
+	struct mutex lock;
+	u32 state;					/* PCIEM_STATE_*; written under lock, read with READ_ONCE */
+	bool gone;					/* surprise-removed: config and MMIO read all-ones, DMA is refused; READ_ONCE */
+	bool attach;
+	struct pciem_func *func[PCIEM_MAX_FUNCTIONS];	/* set in state NEW, constant afterwards */
+	struct pciem_stream stream;
+	struct pciem_bridge *bridge;
+	struct pciem_seq *seq;				/* set before START, constant until freed */
+	struct work_struct start_work, remove_work;
+	pid_t owner_pid;
+	char owner_comm[16];
+};
+
+void pciem_slot_get(struct pciem_slot *slot);
+void pciem_slot_put(struct pciem_slot *slot);
+struct pciem_slot *pciem_slot_find(unsigned int from);	/* first slot numbered >= from, with a reference; NULL */
+/* Surprise removal that may be asked for in any context (the sequencer on divergence): gone at once, the rest in a work item. */
+void pciem_slot_surprise(struct pciem_slot *slot);
+/* For bar.c: calls fn for each live slot under RCU-safe iteration that may sleep; stops when fn returns nonzero. */
+int pciem_slot_for_each(int (*fn)(struct pciem_slot *slot, void *arg), void *arg);
+long pciem_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+
+#endif /* PCIEM_H */
