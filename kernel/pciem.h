@@ -22,12 +22,14 @@
 #ifndef PCIEM_H
 #define PCIEM_H
 
+#include <linux/completion.h>
 #include <linux/irq_work.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/rbtree.h>
+#include <linux/rwsem.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -51,20 +53,24 @@ struct pciem_iommu;	/* iommu.c */
 struct pciem_stream {
 	raw_spinlock_t lock;
 	u64 seq;			/* last number given; lock */
-	struct list_head monitors;	/* lock */
+	struct list_head monitors;	/* changed under lock, walked under RCU */
+	unsigned int nr_monitors;	/* lock */
 	struct pciem_ring *ring;	/* owner ring; set before START, then constant */
-	u64 taken;			/* seq of the last access the owner took: the cause of what it does */
-	struct list_head reads;		/* sync reads waiting for an answer; read.c */
-	raw_spinlock_t reads_lock;
+	struct pciem_ring *old_ring;	/* the one that PCIEM_RING_CREATE replaced */
+	u64 taken;			/* lock; the last access the owner took: the cause of what it does */
+	struct list_head reads;		/* reads_lock; sync reads waiting for an answer; read.c */
+	raw_spinlock_t reads_lock;	/* inside lock */
 	atomic64_t lost_owner, timeouts;
-	bool closed;			/* lock: nothing is delivered any more */
+	bool owner_gone;		/* reads_lock; nobody answers or drains the owner ring any more */
+	bool closed;			/* lock; nothing is delivered any more */
 };
 
 /* A transaction on its way into the stream. The caller fills what it knows. */
 struct pciem_txn {
-	struct pciem_record rec;	/* kind, func, bar, width, flags, addr, value, cause */
+	struct pciem_record rec;	/* kind (0: only an event), func, bar, width, flags, addr, value, cause */
 	const void *data;		/* payload, rec.data_len bytes of kernel memory that nobody changes */
 	u32 event;			/* PCIEM_EVENT_* for the owner ring, 0 none */
+	bool preset;			/* rec.context, pid and cpu are filled in already */
 	/*
 	 * Runs under stream->lock right after seq was given, so that a register's
 	 * value and its place in the stream agree. May set rec.value. Optional.
@@ -72,13 +78,19 @@ struct pciem_txn {
 	void (*apply)(struct pciem_txn *txn, void *arg);
 	void *arg;
 	u64 seq;			/* out */
+	bool event_lost;		/* out: the owner ring had no room */
 };
 
 void pciem_stream_init(struct pciem_stream *s);
 /* Emits txn: fills seq, time, context, cpu, pid (and cause for device actions); waits for room as the context allows. Any context but NMI. */
 void pciem_stream_emit(struct pciem_slot *slot, struct pciem_txn *txn);
-/* No more readers will be waited for: the owner died or the device was removed. Wakes everybody. */
+/* An event for the owner alone (PCIEM_EVENT_SEQ_*, REMOVED): it has no seq. Any context but NMI. */
+void pciem_stream_event(struct pciem_slot *slot, u32 event, u64 data);
+/* Nobody waits for the owner any more: it died, or the device is gone. Any context. */
 void pciem_stream_close(struct pciem_slot *slot);
+/* The device is off the bus: monitors are told that nothing will follow. */
+void pciem_stream_finish(struct pciem_slot *slot);
+void pciem_stream_free(struct pciem_slot *slot);
 /* Class and instance of who runs now: pciem_record.context. */
 u32 pciem_context_current(void);
 /* Whether the caller may sleep: see trap.c for why each part is there. */
@@ -90,13 +102,9 @@ u64 pciem_stream_fault(struct pciem_func *f, u64 fault, u8 bar, u8 width, u64 ad
 /* ------------------------------------------------------------- ring.c, monitor.c */
 struct pciem_ring *pciem_ring_alloc(u32 entries, bool legacy);
 void pciem_ring_put(struct pciem_ring *ring);
-bool pciem_ring_has_room(struct pciem_ring *ring);			/* stream->lock */
-void pciem_ring_push(struct pciem_ring *ring, const struct pciem_event *ev);	/* stream->lock */
-void pciem_ring_wake(struct pciem_ring *ring);				/* no lock */
-u64 pciem_ring_taken(struct pciem_ring *ring);	/* seq of the newest event the consumer has taken */
 int pciem_ring_mmap(struct pciem_ring *ring, struct vm_area_struct *vma);
 __poll_t pciem_ring_poll(struct pciem_ring *ring, struct file *file, struct poll_table_struct *wait);
-int pciem_ring_fd(struct pciem_slot *slot, struct pciem_ring *ring);
+int pciem_ring_fd(struct pciem_ring *ring);
 int pciem_ring_set_eventfd(struct pciem_ring *ring, int fd);
 int pciem_monitor_fd(struct pciem_slot *slot, const struct pciem_monitor_create *arg);
 
@@ -116,6 +124,7 @@ struct pciem_access {
 void pciem_access_serve(struct pciem_access *acc);
 /* Completes a waiting read; -EINVAL if no read has that seq. */
 int pciem_read_respond(struct pciem_slot *slot, const struct pciem_response *rsp);
+void pciem_read_abort_all(struct pciem_stream *s);	/* all-ones for everybody; any context */
 
 /* --------------------------------------------------------------------- bar.c */
 struct pciem_range {			/* sorted, disjoint, covers the BAR; RCU array */
@@ -236,7 +245,7 @@ struct pciem_slot {
 	struct kref ref;
 	unsigned int id;
 	struct mutex lock;
-	u32 state;					/* PCIEM_STATE_*; written under lock, read with READ_ONCE */
+	u32 state;					/* PCIEM_STATE_*; smp_store_release under lock, smp_load_acquire */
 	bool gone;					/* surprise-removed: config and MMIO read all-ones, DMA is refused; READ_ONCE */
 	bool attach;
 	struct pciem_func *func[PCIEM_MAX_FUNCTIONS];	/* set in state NEW, constant afterwards */
@@ -244,10 +253,20 @@ struct pciem_slot {
 	struct pciem_bridge *bridge;
 	struct pciem_seq *seq;				/* set before START, constant until freed */
 	struct work_struct start_work, remove_work;
+	unsigned long removing;				/* bit 0: remove_work has been queued */
+	struct completion removed;			/* remove_work has run */
+	struct rw_semaphore calls;			/* read: owner calls that use vectors or mappings */
+	u32 domain, bus, device;			/* where bus.c put the functions; ~0 before REGISTER */
 	pid_t owner_pid;
 	char owner_comm[16];
 };
 
+/*
+ * bus.c calls it in pciem_bus_remove() once no driver is bound any more, before it
+ * frees what DMA and interrupts need: owner calls that use them have ended, later
+ * ones see ENODEV, and the sequencer has stopped. May sleep, no lock held.
+ */
+void pciem_slot_quiesce(struct pciem_slot *slot);
 void pciem_slot_get(struct pciem_slot *slot);
 void pciem_slot_put(struct pciem_slot *slot);
 struct pciem_slot *pciem_slot_find(unsigned int from);	/* first slot numbered >= from, with a reference; NULL */
@@ -255,6 +274,24 @@ struct pciem_slot *pciem_slot_find(unsigned int from);	/* first slot numbered >=
 void pciem_slot_surprise(struct pciem_slot *slot);
 /* For bar.c: calls fn for each live slot under RCU-safe iteration that may sleep; stops when fn returns nonzero. */
 int pciem_slot_for_each(int (*fn)(struct pciem_slot *slot, void *arg), void *arg);
+struct pciem_slot *pciem_slot_create(void);
+int pciem_slot_add_func(struct pciem_slot *slot, u8 num);
+int pciem_slot_register(struct pciem_slot *slot);		/* returns the instance fd */
+int pciem_slot_start(struct pciem_slot *slot);
+void pciem_slot_remove(struct pciem_slot *slot, bool surprise);	/* asks; slot->removed tells when it is done */
+void pciem_slot_release(struct pciem_slot *slot);		/* the main file is closed */
+int pciem_slot_init(void);
+void pciem_slot_exit(void);
+
+/* An open /dev/pciem. */
+struct pciem_file {
+	struct mutex lock;
+	struct pciem_slot *slot;	/* set once by CREATE_DEVICE, under lock */
+};
+static inline struct pciem_slot *pciem_file_slot(struct pciem_file *pf)
+{
+	return smp_load_acquire(&pf->slot);
+}
 long pciem_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 #endif /* PCIEM_H */

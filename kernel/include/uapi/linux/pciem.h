@@ -334,7 +334,9 @@ struct pciem_bar_policy {
 /*
  * Replaces the owner ring by one of the caller's size, with the layout of the
  * old one (head, tail, then entries), returned as a file descriptor to mmap
- * and poll. Its events carry their seq. State NEW only.
+ * and poll. Its events carry their seq, and are of every type; the old ring has
+ * MMIO_READ, MMIO_WRITE and MMIO_READ_REQUEST alone. State NEW only, and once;
+ * SET_EVENTFD comes after it.
  */
 struct pciem_ring_create {
 	__u32 size;
@@ -357,7 +359,7 @@ struct pciem_monitor_create {
 	__u32 size;
 	__u32 flags;
 	__u32 slot;			/* PCIEM_SLOT_OWN, or another's number */
-	__u32 ring_size;		/* bytes, a power of two, 64 KiB..1 GiB */
+	__u32 ring_size;		/* bytes, a power of two, 128 KiB..1 GiB */
 	__aligned_u64 kinds;		/* bit mask of PCIEM_RECORD_*; 0: all */
 };
 #define PCIEM_MONITOR_CREATE	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_MONITOR_CREATE)
