@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+import type { BarOptions, Capability, SlotOptions } from '../device/options.js'
+import { UsageError } from '../errors.js'
+import { parseCount } from './number.js'
+
+const policies = ['store', 'sync', 'direct'] as const
+
+/** `bar0=64K:sync` and the like; a BAR is 64-bit where the next register is free, i.e. at 0, 2 and 4. */
+function parseBar(index: number, text: string): BarOptions {
+  const [size, policy = 'store'] = text.split(':') as [string, string?]
+  const found = policies.find((candidate) => candidate === policy)
+  if (!found) throw new UsageError(`bar${index}: no policy '${policy}'; it is store, sync or direct`)
+  const bytes = parseCount(size, `bar${index}`)
+  return { index, size: bytes, type: index % 2 === 0 ? 'mem64' : 'mem32', ranges: [{ offset: 0, length: bytes, policy: found, report: 'both' }] }
+}
+
+/** What `create device …` describes: a function without a model, played by hand. */
+export function bareDevice(options: Record<string, string>): SlotOptions {
+  const { vendor, device, class: classCode, vectors, ...rest } = options
+  if (vendor === undefined || device === undefined) throw new UsageError('a bare device needs vendor=ID and device=ID')
+  const bars: BarOptions[] = []
+  for (const [key, value] of Object.entries(rest)) {
+    const index = /^bar([0-5])$/.exec(key)?.[1]
+    if (index === undefined) throw new UsageError(`no option '${key}'; a bare device has vendor, device, class, bar0…bar5 and vectors`)
+    bars.push(parseBar(Number(index), value))
+  }
+  const capabilities: Capability[] = [{ type: 'pm' }, { type: 'pcie' }]
+  const count = vectors === undefined ? 0 : parseCount(vectors, 'vectors')
+  if (count > 0) {
+    const table = bars.some((bar) => bar.index >= 4) ? undefined : 4
+    if (table === undefined || count > 2048) throw new UsageError('vectors=N needs BAR4 free for its table, and N at most 2048')
+    bars.push({ index: table, size: 64 << 10, type: 'mem64' })
+    capabilities.push({ type: 'msix', vectors: count, bar: table, tableOffset: 0, pbaOffset: 0x8000 })
+  }
+  return {
+    functions: [
+      {
+        ids: { vendor: parseCount(vendor, 'vendor'), device: parseCount(device, 'device'), classCode: parseCount(classCode ?? '0xff0000', 'class') },
+        bars: bars.sort((a, b) => a.index - b.index),
+        capabilities,
+      },
+    ],
+  }
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+import type { Bar } from '../../device/bar.js'
+import { UsageError } from '../../errors.js'
+import { formatAccess } from '../../pci.js'
+import { type Command, result } from '../command.js'
+import { hexdump } from '../hexdump.js'
+import { cut, hex, parseCount } from '../number.js'
+import { type BarTarget, parseBarTarget } from '../parse.js'
+import type { Session } from '../session.js'
+
+function barOf(session: Session, index: number): Bar {
+  const { bars } = session.function()
+  const bar = bars.get(index)
+  if (!bar) throw new UsageError(`this function has no BAR${index}; it has ${[...bars.keys()].map((i) => `BAR${i}`).join(', ') || 'none'}`)
+  return bar
+}
+
+/** Offset and width of a target in its BAR, from the register map where it is named. */
+function locate(session: Session, bar: Bar, target: BarTarget): { offset: number; width: number } {
+  if (target.register === undefined) return { offset: target.offset!, width: target.width ?? 4 }
+  const known = session.registers(bar.index)?.find((register) => register.name === target.register)
+  if (!known) throw new UsageError(`no register '${target.register}' in BAR${bar.index}'s map; write bar${bar.index}+OFFSET instead`)
+  return { offset: known.offset, width: target.width ?? known.width }
+}
+
+function access(session: Session, word: string): { value: bigint; text: string } {
+  const target = parseBarTarget(word)
+  const bar = barOf(session, target.bar)
+  const { offset, width } = locate(session, bar, target)
+  if (target.value !== undefined) {
+    const mask = cut(target.mask ?? -1n, width)
+    const old = target.mask === undefined ? 0n : bar.read(offset, width)
+    bar.write(offset, width, (old & ~mask) | (cut(target.value, width) & mask))
+  }
+  const value = bar.read(offset, width)
+  const named = formatAccess(session.registers(bar.index), offset, width, value)
+  return { value, text: `bar${bar.index}+${hex(offset)} = ${hex(value, width)}${named ? `  ${named}` : ''}` }
+}
+
+const bar: Command = {
+  name: 'bar',
+  forms: ['', 'barN+OFFSET[.b|.w|.l|.q][=VALUE[:MASK]]…', 'dump N [OFFSET [LENGTH]]', 'fill N OFFSET LENGTH BYTE'],
+  summary: "list the BARs, or read and write their memory as the device's owner; a line may begin with the register itself",
+  examples: ['bar', 'bar0+0x14.l', 'bar0+0x14.l=1', 'bar0.CSTS', 'bar dump 0 0 64'],
+  run(session, args) {
+    const [verb] = args
+    if (verb === undefined) {
+      const bars = [...session.function().bars.values()]
+      const value = bars.map(({ index, size, physAddr }) => ({ index, size, physAddr }))
+      return result(value, value.map((b) => `BAR${b.index}  ${hex(b.physAddr, 8)}  ${b.size} bytes`).join('\n'))
+    }
+    if (verb === 'dump' || verb === 'fill') {
+      if (args[1] === undefined) throw new UsageError(`which BAR? e.g. \`bar ${verb} 0 …\``)
+      const target = barOf(session, parseCount(args[1].replace(/^bar/, ''), 'BAR'))
+      const offset = parseCount(args[2] ?? '0', 'offset')
+      const length = parseCount(args[3] ?? String(Math.min(256, target.size - offset)), 'length')
+      if (offset + length > target.size) throw new UsageError(`BAR${target.index} ends at ${hex(target.size)}`)
+      const bytes = target.memory.subarray(offset, offset + length)
+      if (verb === 'fill') {
+        if (args[4] === undefined) throw new UsageError('fill needs a byte: `bar fill 0 0x1000 64 0xff`')
+        bytes.fill(Number(cut(BigInt(parseCount(args[4], 'byte')), 1)))
+        return undefined
+      }
+      return result(bytes.slice(), hexdump(bytes, offset))
+    }
+    const read = args.map((word) => access(session, word))
+    return result(read.length === 1 ? read[0]!.value : read.map((r) => r.value), read.map((r) => r.text).join('\n'))
+  },
+  complete(session, before) {
+    if (before.length === 1) return ['dump', 'fill', ...[...session.function().bars.keys()].map((i) => `bar${i}+0x`)]
+    return []
+  },
+}
+
+export const barCommands = [bar]

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+import { PciemError, UsageError } from '../../errors.js'
+import { Slot } from '../../device/slot.js'
+import { hex } from '../number.js'
+import { type Command, result } from '../command.js'
+import { parseCount } from '../number.js'
+import { parseArguments } from '../parse.js'
+import type { Session } from '../session.js'
+
+const create: Command = {
+  name: 'create',
+  forms: ['MODEL [KEY=VALUE…]', 'device vendor=ID device=ID [class=ID] [barN=SIZE[:sync|:direct]…] [vectors=N]'],
+  summary: "create a device from a model (nvme, edu, or a file), or a bare one that you play by hand; `start` lets drivers see it",
+  examples: ['create nvme size=64M', 'create device vendor=0x1234 device=0x11e8 bar0=4K:sync vectors=4'],
+  async run(session, args) {
+    const [model, ...options] = args
+    if (model === undefined) throw new UsageError('which model? e.g. `create nvme`, or `create device vendor=0x1234 device=0x5678 bar0=4K`')
+    const device = await session.create(model, parseOptions(options))
+    return result({ device: device.name, bdf: device.fn.bdf }, `${device.name} is ${device.model} at ${device.fn.bdf}; \`start\` lets drivers bind`)
+  },
+  complete: (_session, before) => (before.length === 1 ? ['nvme', 'edu', 'device'] : []),
+}
+
+function parseOptions(words: string[]): Record<string, string> {
+  return Object.fromEntries(
+    words.map((word) => {
+      const at = word.indexOf('=')
+      if (at < 1) throw new UsageError(`'${word}' is not KEY=VALUE`)
+      return [word.slice(0, at), word.slice(at + 1)]
+    }),
+  )
+}
+
+const start: Command = {
+  name: 'start',
+  forms: ['[--wait [--timeout SECONDS]]'],
+  summary: 'let drivers see the device; with --wait, until one has bound',
+  examples: ['start --wait'],
+  async run(session, args) {
+    const { options } = parseArguments(args, { wait: 'flag', timeout: 'value' })
+    const device = session.device()
+    await device.start()
+    if (!options.has('wait')) return undefined
+    const driver = await device.fn.waitForDriver(parseCount(String(options.get('timeout') ?? '60'), 'timeout') * 1000)
+    return result(driver, `${device.fn.bdf} is bound to ${driver}`)
+  },
+}
+
+const devices: Command = {
+  name: 'devices',
+  forms: ['', 'all'],
+  summary: "list the session's devices, or every synthetic device of this machine",
+  examples: ['devices', 'devices all'],
+  run(session, args) {
+    if (args[0] === 'all') {
+      const slots = Slot.list()
+      const text = slots.map((slot) => `slot ${slot.slot}  ${slot.state}  domain ${hex(slot.domain)}  pid ${slot.ownerPid} (${slot.ownerComm})`)
+      return result(slots, text.join('\n') || 'no synthetic device on this machine')
+    }
+    const rows = session.devices.map((device) => {
+      const { bdf } = device.fn
+      return { name: device.name, bdf, model: device.model, state: device.slot.info().state, driver: device.fn.driver(), current: device === session.current }
+    })
+    const text = rows.map((row) => `${row.current ? '*' : ' '} ${row.name}  ${row.bdf}  ${row.model}  ${row.state}  ${row.driver ?? '(no driver)'}`)
+    return result(rows, text.join('\n') || 'no device yet; try `create nvme`')
+  },
+}
+
+const use: Command = {
+  name: 'use',
+  forms: ['DEVICE'],
+  summary: 'make a device the one that the other commands mean',
+  examples: ['use dev1'],
+  run(session, args) {
+    session.use(args[0] ?? '')
+    return undefined
+  },
+  complete: (session) => session.devices.map((device) => device.name),
+}
+
+const remove: Command = {
+  name: 'remove',
+  forms: ['[DEVICE] [--surprise]'],
+  summary: 'take a device off the bus, its driver first; --surprise pulls it out from under the driver',
+  examples: ['remove', 'remove dev0 --surprise'],
+  async run(session, args) {
+    const { positional, options } = parseArguments(args, { surprise: 'flag' })
+    if (positional[0] !== undefined) session.use(positional[0])
+    await session.remove(session.device(), options.has('surprise'))
+    return undefined
+  },
+  complete: (session) => [...session.devices.map((device) => device.name), '--surprise'],
+}
+
+const mark: Command = {
+  name: 'mark',
+  forms: ['TEXT'],
+  summary: "put a mark into the device's stream of transactions",
+  examples: ['mark before the reset'],
+  raw: true,
+  run(session, [text = '']) {
+    if (text === '') throw new PciemError('a mark needs a text')
+    session.device().slot.mark(text)
+    return undefined
+  },
+}
+
+export const deviceCommands: Command[] = [create, start, devices, use, remove, mark]

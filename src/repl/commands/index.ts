@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+import { UsageError } from '../../errors.js'
+import type { Command } from '../command.js'
+import { nearest } from '../suggest.js'
+import { barCommands } from './bar.js'
+import { configCommands } from './config.js'
+import { deviceCommands } from './device.js'
+import { dmaCommands } from './dma.js'
+import { driverCommands } from './driver.js'
+import { eventCommands } from './events.js'
+import { recordCommands } from './record.js'
+import { sessionCommands } from './session.js'
+
+const list: Command[] = [
+  ...deviceCommands,
+  ...configCommands,
+  ...barCommands,
+  ...dmaCommands,
+  ...driverCommands,
+  ...eventCommands,
+  ...recordCommands,
+  ...sessionCommands,
+]
+
+/** Every command of the prompt by its name, in the order that `help` shows. */
+export const commands: ReadonlyMap<string, Command> = new Map(list.map((command) => [command.name, command]))
+
+export function findCommand(name: string): Command {
+  const command = commands.get(name)
+  if (command) return command
+  const near = nearest(name, commands.keys())
+  throw new UsageError(`no command '${name}'${near ? `; did you mean '${near}'?` : '; try `help`'}`)
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+import { setTimeout as delay } from 'node:timers/promises'
+import { PciemError, UsageError } from '../../errors.js'
+import { type Command, result } from '../command.js'
+
+const help: Command = {
+  name: 'help',
+  forms: ['[COMMAND]'],
+  summary: 'this list, or how one command is used',
+  examples: ['help', 'help cfg'],
+  async run(_session, args) {
+    const { commands, findCommand } = await import('./index.js')
+    if (args[0] !== undefined) return result(undefined, describe(findCommand(args[0])))
+    const lines = [...commands.values()].map((command) => `  ${command.name.padEnd(9)} ${command.summary}`)
+    const value = [...commands.values()].map(({ name, forms, summary, examples }) => ({ name, forms, summary, examples }))
+    return result(value, `${lines.join('\n')}\n\nAnything else is JavaScript: slot, fn, bar0…, cfg, dma, irq, log and on() are in scope.`)
+  },
+}
+
+function describe(command: Command): string {
+  const forms = command.forms.map((form) => `  ${command.name} ${form}`.trimEnd())
+  return [command.summary, '', ...forms, '', 'Examples:', ...command.examples.map((example) => `  ${example}`)].join('\n')
+}
+
+const sleep: Command = {
+  name: 'sleep',
+  forms: ['SECONDS'],
+  summary: 'do nothing for a while',
+  examples: ['sleep 0.5'],
+  async run(session, args) {
+    const seconds = Number(args[0])
+    if (!(seconds >= 0)) throw new UsageError('how long? e.g. `sleep 0.5`')
+    await delay(seconds * 1000, undefined, { signal: session.cancel }).catch(() => {
+      throw new PciemError('cancelled', { code: 'ECANCELED' })
+    })
+    return undefined
+  },
+}
+
+const sh: Command = {
+  name: 'sh',
+  forms: ['COMMAND…'],
+  summary: 'run a shell command beside the session; its failure is an error',
+  examples: ['sh dd if=/dev/nvme0n1 of=/dev/null bs=4k count=1'],
+  raw: true,
+  async run(session, [line = '']) {
+    if (line === '') throw new UsageError('which command? e.g. `sh ls /dev/nvme*`')
+    const status = await session.shell(line)
+    if (status !== 0) throw new PciemError(`\`${line}\` exited with ${status}`)
+    return undefined
+  },
+}
+
+const quit: Command = {
+  name: 'quit',
+  forms: [''],
+  summary: 'remove the devices and leave',
+  examples: ['quit'],
+  run(session) {
+    session.leave()
+    return undefined
+  },
+}
+
+export const sessionCommands = [help, sleep, sh, quit]
