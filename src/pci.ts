@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+
+// What the PCI specification calls things: registers, capabilities, classes, bits.
+export { className, splitClassCode } from './pci/classes.js'
+export {
+  type Capability,
+  capabilityName,
+  extendedCapabilityName,
+  findCapability,
+  walkCapabilities,
+} from './pci/capabilities.js'
+export {
+  type ConfigRegister,
+  configRegisterName,
+  configRegisterNames,
+  decodeConfigRegister,
+  findConfigRegister,
+} from './pci/config-registers.js'
+export {
+  type Register,
+  type RegisterField,
+  type RegisterMap,
+  type RegisterPlace,
+  decodeFields,
+  findRegister,
+  formatAccess,
+  hexValue,
+  locateRegister,
+} from './pci/register-map.js'
