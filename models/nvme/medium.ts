@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
+import { UsageError } from '../../src/errors.js'
+import { CommandFailed, status } from './status.js'
+
+/**
+ * Where a namespace keeps its bytes. Data moves through spans that DMA reads or
+ * writes directly; a span may be shorter than asked for and is valid until the next call.
+ */
+export interface Medium {
+  readonly size: number
+  /** deallocated bytes read back as zero */
+  readonly zeroesWhenDeallocated: boolean
+  readable(offset: number, length: number): Uint8Array
+  writable(offset: number, length: number): Uint8Array
+  /** The span of the last `writable` has been filled. */
+  written(offset: number, span: Uint8Array): void
+  zero(offset: number, length: number): void
+  deallocate(offset: number, length: number): void
+  flush(): void
+  close(): void
+}
+
+const CHUNK = 1 << 20
+
+/** Memory that is only taken where something was written. */
+export class MemoryMedium implements Medium {
+  readonly size: number
+  readonly zeroesWhenDeallocated = true
+  readonly #chunks = new Map<number, Uint8Array>()
+  readonly #zeroes = new Uint8Array(CHUNK)
+
+  constructor(size: number) {
+    this.size = size
+  }
+
+  readable(offset: number, length: number): Uint8Array {
+    const { index, start, end } = within(offset, length)
+    return (this.#chunks.get(index) ?? this.#zeroes).subarray(start, end)
+  }
+
+  writable(offset: number, length: number): Uint8Array {
+    const { index, start, end } = within(offset, length)
+    let chunk = this.#chunks.get(index)
+    if (!chunk) {
+      chunk = new Uint8Array(CHUNK)
+      this.#chunks.set(index, chunk)
+    }
+    return chunk.subarray(start, end)
+  }
+
+  written(): void {
+    // the span was the memory itself
+  }
+
+  zero(offset: number, length: number): void {
+    for (let at = offset; at < offset + length; ) {
+      const { index, start, end } = within(at, offset + length - at)
+      if (start === 0 && end === CHUNK) this.#chunks.delete(index)
+      else this.#chunks.get(index)?.fill(0, start, end)
+      at += end - start
+    }
+  }
+
+  deallocate(offset: number, length: number): void {
+    this.zero(offset, length)
+  }
+
+  flush(): void {
+    // nothing is more durable than this
+  }
+
+  close(): void {
+    this.#chunks.clear()
+  }
+}
+
+function within(offset: number, length: number): { index: number; start: number; end: number } {
+  const start = offset % CHUNK
+  return { index: (offset - start) / CHUNK, start, end: Math.min(CHUNK, start + length) }
+}
+
+/** A file that outlives the device. It is made if absent, grown if shorter than `size`, and never cut. */
+export class FileMedium implements Medium {
+  readonly size: number
+  readonly zeroesWhenDeallocated = false
+  readonly #fd: number
+  readonly #bounce = new Uint8Array(CHUNK)
+
+  constructor(path: string, size: number | undefined) {
+    this.#fd = openFile(path, size !== undefined)
+    const present = fstatSync(this.#fd).size
+    if (size !== undefined && size > present) ftruncateSync(this.#fd, size)
+    this.size = size ?? present
+  }
+
+  readable(offset: number, length: number): Uint8Array {
+    const span = this.#bounce.subarray(0, Math.min(length, CHUNK))
+    let done = 0
+    while (done < span.length) {
+      const count = attempt(() => readSync(this.#fd, span, done, span.length - done, offset + done), status.unrecoveredReadError)
+      if (count === 0) break
+      done += count
+    }
+    return span.fill(0, done)
+  }
+
+  writable(_offset: number, length: number): Uint8Array {
+    return this.#bounce.subarray(0, Math.min(length, CHUNK))
+  }
+
+  written(offset: number, span: Uint8Array): void {
+    let done = 0
+    while (done < span.length) {
+      done += attempt(() => writeSync(this.#fd, span, done, span.length - done, offset + done), status.writeFault)
+    }
+  }
+
+  zero(offset: number, length: number): void {
+    for (let at = offset; at < offset + length; ) {
+      const span = this.writable(at, offset + length - at).fill(0)
+      this.written(at, span)
+      at += span.length
+    }
+  }
+
+  deallocate(): void {
+    // A hint: what the blocks read as afterwards is not promised, so they may stay.
+  }
+
+  flush(): void {
+    attempt(() => fdatasyncSync(this.#fd), status.writeFault)
+  }
+
+  close(): void {
+    closeSync(this.#fd)
+  }
+}
+
+function openFile(path: string, create: boolean): number {
+  try {
+    return openSync(path, 'r+')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+      throw new UsageError(`cannot open the namespace's file ${path}: ${(error as Error).message}`, { cause: error })
+    }
+    if (!create) throw new UsageError(`${path} does not exist; give size=… too and it will be made`, { cause: error })
+    return openSync(path, 'wx+')
+  }
+}
+
+// A failing disk under the file is a media error of the namespace, which the driver may retry.
+function attempt<T>(action: () => T, code: number): T {
+  try {
+    return action()
+  } catch {
+    throw new CommandFailed(code, { retry: true })
+  }
+}

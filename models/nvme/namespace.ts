@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+import { createHash } from 'node:crypto'
+import type { Medium } from './medium.js'
+
+/** One namespace: a medium, cut into logical blocks, with the identifiers that the host keeps it by. */
+export class Namespace {
+  readonly nsid: number
+  readonly medium: Medium
+  readonly lbaShift: number
+  /** size in logical blocks */
+  readonly blocks: bigint
+  readonly eui64: Uint8Array
+  readonly nguid: Uint8Array
+  readonly uuid: Uint8Array
+
+  constructor(nsid: number, medium: Medium, lbaSize: number, serial: string) {
+    this.nsid = nsid
+    this.medium = medium
+    this.lbaShift = Math.log2(lbaSize)
+    this.blocks = BigInt(medium.size) >> BigInt(this.lbaShift)
+    // The host refuses two namespaces with one identifier, and a recording must repeat: both follow from the serial.
+    const name = `${serial}/${nsid}`
+    const digest = createHash('sha256').update(`${name}/eui`).digest()
+    const oui = Uint8Array.of(0x52, 0x54, 0x00)
+    this.eui64 = Uint8Array.from([...oui, ...digest.subarray(0, 5)])
+    this.nguid = Uint8Array.from([...digest.subarray(8, 16), ...oui, ...digest.subarray(0, 5)])
+    this.uuid = uuidOf(name)
+  }
+
+  /** Whether blocks [slba, slba + count) exist. */
+  contains(slba: bigint, count: number): boolean {
+    return slba + BigInt(count) <= this.blocks
+  }
+
+  /** Byte offset of a block that `contains` has accepted. */
+  offset(slba: bigint): number {
+    return Number(slba << BigInt(this.lbaShift))
+  }
+}
+
+/** A custom UUID (version 8) that follows from a name. */
+export function uuidOf(name: string): Uint8Array {
+  const uuid = Uint8Array.from(createHash('sha256').update(name).digest().subarray(0, 16))
+  uuid[6] = ((uuid[6] as number) & 0x0f) | 0x80
+  uuid[8] = ((uuid[8] as number) & 0x3f) | 0x80
+  return uuid
+}
+
+export function formatUuid(uuid: Uint8Array): string {
+  return Buffer.from(uuid)
+    .toString('hex')
+    .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}
