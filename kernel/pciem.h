@@ -90,7 +90,7 @@ void pciem_stream_event(struct pciem_slot *slot, u32 event, u64 data);
 void pciem_stream_close(struct pciem_slot *slot);
 /* The device is off the bus: monitors are told that nothing will follow. */
 void pciem_stream_finish(struct pciem_slot *slot);
-void pciem_stream_free(struct pciem_slot *slot);
+void pciem_stream_free(struct pciem_stream *s);
 /* Class and instance of who runs now: pciem_record.context. */
 u32 pciem_context_current(void);
 /* Whether the caller may sleep: see trap.c for why each part is there. */
