@@ -10,14 +10,18 @@
  *			and remove() run under it and may wait for the owner, so no
  *			owner call that such a wait needs (respond, DMA, INJECT_IRQ,
  *			config, ring, mark, info, seq) takes slot->lock.
- *   func->cfg_lock	raw spinlock, irqs off: config space (pci_ops run under
- *			the core's own raw lock)
  *   seq->lock		raw spinlock, irqs off: the sequencer's cursors
- *   iommu->lock	raw spinlock, irqs off: mappings
- *   stream->lock	raw spinlock, irqs off, innermost: numbers a transaction and
- *			reserves its place in every ring; nothing is copied, woken or
- *			printed under it except the 64 bytes of a record and the
- *			bytes of a register
+ *   stream->lock	raw spinlock, irqs off: numbers a transaction and reserves its
+ *			place in every ring; nothing is copied, woken or printed
+ *			under it except the 64 bytes of a record and the bytes of a
+ *			register
+ *   func->cfg_lock	raw spinlock, irqs off, innermost: config space
+ *   irqs->lock		raw spinlock, irqs off, innermost but for the vector
+ *			domain's own: vectors
+ *   iommu->lock	raw spinlock, irqs off, innermost: mappings, and the bytes a
+ *			device access moves
+ *			The last three are taken in a transaction's apply(), so
+ *			nothing is emitted under them.
  */
 #ifndef PCIEM_H
 #define PCIEM_H
@@ -166,9 +170,11 @@ struct pciem_config_space {
 	u8 value[PCIEM_CONFIG_SIZE];
 	u8 writable[PCIEM_CONFIG_SIZE];
 	u8 w1c[PCIEM_CONFIG_SIZE];
+	u8 reset[PCIEM_CONFIG_SIZE];	/* what a reset brings back: the image as it was at REGISTER */
 };
-int pciem_config_read(struct pciem_func *f, int where, int size, u32 *val);	/* from pci_ops */
-int pciem_config_write(struct pciem_func *f, int where, int size, u32 val);
+/* From pci_ops. caller: the return address, which tells userspace's accesses from the driver's. */
+int pciem_config_read(struct pciem_func *f, int where, int size, unsigned long caller, u32 *val);
+int pciem_config_write(struct pciem_func *f, int where, int size, unsigned long caller, u32 val);
 int pciem_config_access(struct pciem_func *f, const struct pciem_config *arg);	/* the PCIEM_CONFIG call */
 int pciem_config_set_ids(struct pciem_func *f, const struct pciem_set_config *arg);
 int pciem_caps_add(struct pciem_func *f, const struct pciem_add_capability *arg);
