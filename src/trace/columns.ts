@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: MIT
+// One column: n unsigned 64-bit numbers, each in two u32 halves, since float64 holds only 53 bits.
+// The first byte of a column says how the rest is coded; the writer takes whatever is shortest.
+import { BadPayload } from './errors.js'
+
+/** All entries are the one varint that follows. */
+export const codingSame = 0
+/** A varint an entry. */
+export const codingVarint = 1
+/** Varint count k, k varints, then an index an entry in 1, 2, 4 or 8 bits, low bits first. */
+export const codingDictionary = 2
+/** Pairs of varints: value, and how many entries in a row have it. */
+export const codingRuns = 3
+
+/** No column of n entries is longer than this. */
+export function maxColumnBytes(n: number): number {
+  return 16 + n * 10
+}
+
+const maxDictionary = 256
+const hashSlots = 1024
+/** Entries after which a column with mostly different values is no longer tried as a dictionary. */
+const trialEntries = 64
+const trialDistinct = 40
+
+/** Chooses codings and writes columns; holds the scratch memory, so one an encoding thread. */
+export class ColumnEncoder {
+  readonly #slotOwner = new Uint16Array(hashSlots)
+  readonly #slotRound = new Uint32Array(hashSlots)
+  readonly #valueLo = new Uint32Array(maxDictionary)
+  readonly #valueHi = new Uint32Array(maxDictionary)
+  readonly #index: Uint8Array
+  #round = 0
+
+  constructor(readonly capacity: number) {
+    this.#index = new Uint8Array(capacity)
+  }
+
+  /** Writes n entries at out[at…] and returns where they end. */
+  encode(lo: Uint32Array, hi: Uint32Array, n: number, out: Uint8Array, at: number): number {
+    let changes = 0
+    let varintBytes = 0
+    let lastLo = lo[0]!
+    let lastHi = hi[0]!
+    for (let i = 0; i < n; i++) {
+      const l = lo[i]!
+      const h = hi[i]!
+      if (l !== lastLo || h !== lastHi) {
+        changes++
+        lastLo = l
+        lastHi = h
+      }
+      varintBytes += h === 0 ? (l < 0x80 ? 1 : l < 0x4000 ? 2 : l < 0x200000 ? 3 : l < 0x10000000 ? 4 : 5) : 10
+    }
+    if (changes === 0) {
+      out[at] = codingSame
+      return putVarint(out, at + 1, lo[0]!, hi[0]!)
+    }
+    // A run costs at least two bytes, a dictionary entry at least one bit.
+    if (changes * 24 < n) return putRuns(lo, hi, n, out, at)
+    if (varintBytes * 8 > n + 16) {
+      const size = this.#buildDictionary(lo, hi, n)
+      if (size > 0) {
+        const bytes = dictionaryBytes(size, n)
+        if (bytes < varintBytes) return this.#putDictionary(size, n, out, at)
+      }
+    }
+    if (changes * 4 < n) return putRuns(lo, hi, n, out, at)
+    return putVarints(lo, hi, n, out, at)
+  }
+
+  /** Fills the index of each entry; 0: too many different values. */
+  #buildDictionary(lo: Uint32Array, hi: Uint32Array, n: number): number {
+    const owner = this.#slotOwner
+    const rounds = this.#slotRound
+    const round = ++this.#round
+    const values = this.#valueLo
+    const valuesHi = this.#valueHi
+    const index = this.#index
+    let size = 0
+    for (let i = 0; i < n; i++) {
+      const l = lo[i]!
+      const h = hi[i]!
+      let slot = (Math.imul(l ^ (h << 7), 0x9e3779b1) ^ Math.imul(h, 0x85ebca6b)) >>> 22
+      while (rounds[slot] === round) {
+        const k = owner[slot]!
+        if (values[k] === l && valuesHi[k] === h) break
+        slot = (slot + 1) & (hashSlots - 1)
+      }
+      if (rounds[slot] !== round) {
+        if (size === maxDictionary || (size === trialDistinct && i < trialEntries)) return 0
+        rounds[slot] = round
+        owner[slot] = size
+        values[size] = l
+        valuesHi[size] = h
+        size++
+      }
+      index[i] = owner[slot]!
+    }
+    return size
+  }
+
+  #putDictionary(size: number, n: number, out: Uint8Array, start: number): number {
+    let at = start
+    out[at++] = codingDictionary
+    at = putVarint(out, at, size, 0)
+    for (let k = 0; k < size; k++) at = putVarint(out, at, this.#valueLo[k]!, this.#valueHi[k]!)
+    const bits = indexBits(size)
+    const index = this.#index
+    if (bits === 8) {
+      for (let i = 0; i < n; i++) out[at++] = index[i]!
+      return at
+    }
+    let byte = 0
+    let used = 0
+    for (let i = 0; i < n; i++) {
+      byte |= index[i]! << used
+      used += bits
+      if (used === 8) {
+        out[at++] = byte
+        byte = used = 0
+      }
+    }
+    if (used > 0) out[at++] = byte
+    return at
+  }
+}
+
+function indexBits(size: number): number {
+  return size <= 2 ? 1 : size <= 4 ? 2 : size <= 16 ? 4 : 8
+}
+
+/** An estimate: how long the values themselves are is left to the common case. */
+function dictionaryBytes(size: number, n: number): number {
+  return 3 + size * 3 + ((n * indexBits(size) + 7) >> 3)
+}
+
+function putVarints(lo: Uint32Array, hi: Uint32Array, n: number, out: Uint8Array, start: number): number {
+  let at = start
+  out[at++] = codingVarint
+  for (let i = 0; i < n; i++) {
+    const l = lo[i]!
+    const h = hi[i]!
+    if (h === 0 && l < 0x80) out[at++] = l
+    else if (h === 0 && l < 0x4000) {
+      out[at] = l | 0x80
+      out[at + 1] = l >>> 7
+      at += 2
+    } else at = putVarint(out, at, l, h)
+  }
+  return at
+}
+
+function putRuns(lo: Uint32Array, hi: Uint32Array, n: number, out: Uint8Array, start: number): number {
+  let at = start
+  out[at++] = codingRuns
+  for (let i = 0; i < n; ) {
+    const first = i
+    const l = lo[i]!
+    const h = hi[i]!
+    while (i < n && lo[i] === l && hi[i] === h) i++
+    at = putVarint(out, at, l, h)
+    at = putVarint(out, at, i - first, 0)
+  }
+  return at
+}
+
+/** Unsigned LEB128 of hi:lo, 1 to 10 bytes; returns where it ends. */
+export function putVarint(out: Uint8Array, start: number, lo: number, hi: number): number {
+  let at = start
+  while (hi !== 0) {
+    out[at++] = (lo & 0x7f) | 0x80
+    lo = ((lo >>> 7) | (hi << 25)) >>> 0
+    hi >>>= 7
+  }
+  while (lo > 0x7f) {
+    out[at++] = (lo & 0x7f) | 0x80
+    lo >>>= 7
+  }
+  out[at++] = lo
+  return at
+}
+
+/** Reads one column of n entries into lo and hi. Throws BadPayload unless exactly that is in `bytes`. */
+export function decodeColumn(bytes: Uint8Array, n: number, lo: Uint32Array, hi: Uint32Array): void {
+  const reader = new VarintReader(bytes, 1)
+  switch (bytes[0]) {
+    case codingSame:
+      reader.next()
+      lo.fill(reader.lo, 0, n)
+      hi.fill(reader.hi, 0, n)
+      break
+    case codingVarint:
+      for (let i = 0; i < n; i++) {
+        reader.next()
+        lo[i] = reader.lo
+        hi[i] = reader.hi
+      }
+      break
+    case codingDictionary:
+      decodeDictionary(reader, n, lo, hi)
+      break
+    case codingRuns:
+      decodeRuns(reader, n, lo, hi)
+      break
+    default:
+      throw new BadPayload('a column has an unknown coding')
+  }
+  if (reader.at !== bytes.length) throw new BadPayload('a column is longer than its entries')
+}
+
+function decodeRuns(reader: VarintReader, n: number, lo: Uint32Array, hi: Uint32Array): void {
+  for (let i = 0; i < n; ) {
+    reader.next()
+    const l = reader.lo
+    const h = reader.hi
+    reader.next()
+    const length = reader.lo
+    if (reader.hi !== 0 || length === 0 || length > n - i) throw new BadPayload('a run is longer than its column')
+    lo.fill(l, i, i + length)
+    hi.fill(h, i, i + length)
+    i += length
+  }
+}
+
+function decodeDictionary(reader: VarintReader, n: number, lo: Uint32Array, hi: Uint32Array): void {
+  reader.next()
+  const size = reader.lo
+  if (reader.hi !== 0 || size === 0 || size > maxDictionary) throw new BadPayload('a dictionary has an impossible size')
+  const valueLo = new Uint32Array(size)
+  const valueHi = new Uint32Array(size)
+  for (let k = 0; k < size; k++) {
+    reader.next()
+    valueLo[k] = reader.lo
+    valueHi[k] = reader.hi
+  }
+  const bits = indexBits(size)
+  const mask = (1 << bits) - 1
+  const bytes = reader.bytes
+  const at = reader.at
+  const end = at + ((n * bits + 7) >> 3)
+  if (end > bytes.length) throw new BadPayload('a column ends too early')
+  for (let i = 0; i < n; i++) {
+    const bit = i * bits
+    const k = (bytes[at + (bit >> 3)]! >> (bit & 7)) & mask
+    if (k >= size) throw new BadPayload('an index points past its dictionary')
+    lo[i] = valueLo[k]!
+    hi[i] = valueHi[k]!
+  }
+  reader.at = end
+}
+
+class VarintReader {
+  lo = 0
+  hi = 0
+
+  constructor(
+    readonly bytes: Uint8Array,
+    public at: number,
+  ) {}
+
+  next(): void {
+    const bytes = this.bytes
+    let at = this.at
+    let byte = bytes[at++]
+    if (byte !== undefined && byte < 0x80) {
+      this.lo = byte
+      this.hi = 0
+      this.at = at
+      return
+    }
+    let lo = 0
+    let hi = 0
+    for (let shift = 0; ; shift += 7) {
+      if (byte === undefined) throw new BadPayload('a column ends too early')
+      const bits = byte & 0x7f
+      if (shift < 28) lo |= bits << shift
+      else if (shift === 28) {
+        lo |= bits << 28
+        hi = bits >>> 4
+      } else if (shift < 63) hi |= bits << (shift - 32)
+      else {
+        if (bits > 1) throw new BadPayload('a number has more than 64 bits')
+        hi |= bits << 31
+      }
+      if (byte < 0x80) break
+      if (shift === 63) throw new BadPayload('a number has more than 64 bits')
+      byte = bytes[at++]
+    }
+    this.lo = lo >>> 0
+    this.hi = hi >>> 0
+    this.at = at
+  }
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+// From frames back to events. What a segment's events refer to is kept for that segment only.
+import { BatchDecoder, EventBatch, type EventsPayload, join, maxEvents } from './batch.js'
+import { maxSegmentBytes } from './blobs.js'
+import { BadPayload } from './errors.js'
+import { flagDataLost, kindNames, kindNumbers, type TraceEvent } from './event.js'
+import { type Fields, bytesField, listField, mapField, textField, u64Field, uintField } from './fields.js'
+
+export interface DecoderOptions {
+  /** data that is missing is flagged, not an error */
+  lenient?: boolean
+}
+
+/** Takes the payloads of one trace in order; throws BadPayload. */
+export class EventDecoder {
+  readonly batch = new EventBatch()
+  readonly #decoder = new BatchDecoder()
+  readonly #homeSlot: number
+  readonly #lenient: boolean
+  #blobs: (Uint8Array | undefined)[] = []
+  #blobBytes = 0
+  /** bytes of all BLOB frames */
+  storedBytes = 0
+
+  constructor(homeSlot: number, options: DecoderOptions = {}) {
+    this.#homeSlot = homeSlot
+    this.#lenient = options.lenient ?? false
+  }
+
+  /** A BLOB frame; its byte strings must be the caller's to keep. */
+  addBlobs(map: Fields): void {
+    const first = uintField(map.first, 'first', maxSegmentBytes)
+    const blobs = listField(map.blobs, 'blobs', maxSegmentBytes)
+    if (first === 0) this.forgetBlobs()
+    if (first !== this.#blobs.length) {
+      if (!this.#lenient || first < this.#blobs.length) throw new BadPayload('data frames are not in order')
+      while (this.#blobs.length < first) this.#blobs.push(undefined)
+    }
+    for (const blob of blobs) {
+      const bytes = bytesField(blob, 'blob')
+      this.#blobBytes += bytes.length
+      this.storedBytes += bytes.length
+      if (this.#blobBytes > maxSegmentBytes) throw new BadPayload('a segment holds more data than the format allows')
+      this.#blobs.push(bytes)
+    }
+  }
+
+  /** After a gap, references may point at the wrong data. */
+  forgetBlobs(): void {
+    this.#blobs = []
+    this.#blobBytes = 0
+  }
+
+  /** An EVENTS frame into `batch`. */
+  decodeBatch(map: Fields): void {
+    const count = uintField(map.count, 'count', maxEvents)
+    if (count === 0) throw new BadPayload('an events frame is empty')
+    const columns: EventsPayload['columns'] = {}
+    for (const [name, column] of Object.entries(mapField(map.columns, 'columns'))) columns[name] = bytesField(column, name)
+    const payload: EventsPayload = { count, seq: u64Field(map.seq, 'seq'), time: u64Field(map.time, 'time'), columns }
+    if (map.blob !== undefined) payload.blob = uintField(map.blob, 'blob', maxSegmentBytes)
+    this.#decoder.decode(payload, this.batch)
+    this.#check()
+  }
+
+  /** Entry i of `batch` as an event. */
+  event(i: number): TraceEvent {
+    const b = this.batch
+    const event: TraceEvent = {
+      seq: join(b.seqLo[i]!, b.seqHi[i]!),
+      kind: kindNames[b.kind[i]!]!,
+      slot: (b.slot[i]! ^ this.#homeSlot) >>> 0,
+      func: b.func[i]!,
+      bar: b.bar[i] === 0 ? null : b.bar[i]! - 1,
+      width: b.width[i]!,
+      time: join(b.timeLo[i]!, b.timeHi[i]!),
+      cause: join(b.causeLo[i]!, b.causeHi[i]!),
+      context: b.context[i]!,
+      cpu: b.cpu[i]!,
+      pid: b.pid[i]!,
+      flags: b.flags[i]!,
+      addr: join(b.addrLo[i]!, b.addrHi[i]!),
+      value: join(b.valueLo[i]!, b.valueHi[i]!),
+      latency: join(b.latencyLo[i]!, b.latencyHi[i]!),
+    }
+    const data = b.data[i]!
+    if (data > 0) {
+      const bytes = this.#blobs[data - 1]
+      if (bytes) event.data = bytes
+      else event.flags |= flagDataLost
+    }
+    return event
+  }
+
+  /** A MARK or LOST frame. */
+  special(kind: 'mark' | 'lost', map: Fields): TraceEvent {
+    const event: TraceEvent = {
+      seq: u64Field(map.seq, 'seq'),
+      kind,
+      slot: map.slot === undefined ? this.#homeSlot : uintField(map.slot, 'slot', 0xffffffff),
+      func: map.func === undefined ? 0 : uintField(map.func, 'func', 7),
+      bar: null,
+      width: 0,
+      time: u64Field(map.time, 'time'),
+      cause: map.cause === undefined ? 0n : u64Field(map.cause, 'cause'),
+      context: uintField(map.context, 'context', 0xffffffff),
+      cpu: uintField(map.cpu, 'cpu', 0xffff),
+      pid: uintField(map.pid, 'pid', 0xffffffff),
+      flags: 0,
+      addr: 0n,
+      value: 0n,
+      latency: 0n,
+    }
+    if (kind === 'lost') event.value = u64Field(map.count, 'count')
+    else event.data = Buffer.from(textField(map.text, 'text'))
+    return event
+  }
+
+  #check(): void {
+    const { kind, bar, data, count } = this.batch
+    for (let i = 0; i < count; i++) {
+      const number = kind[i]!
+      if (kindNames[number] === undefined) throw new BadPayload(`a transaction has the unknown kind ${number}`)
+      if (number === kindNumbers.mark || number === kindNumbers.lost) throw new BadPayload('marks and losses have frames of their own')
+      if (bar[i]! > 255) throw new BadPayload('column bar holds an impossible number')
+      if (!this.#lenient && data[i]! > this.#blobs.length) throw new BadPayload('an event refers to data that is not there')
+    }
+  }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+import { type EventKind, kindNames, kindNumbers } from './event.js'
+import { type Fields, mapField, packable, textField, u64Field, uintField } from './fields.js'
+
+/** What END says of a whole trace. */
+export interface TraceTotals {
+  /** why the recording ended: 'stopped', 'removed', 'SIGTERM', … */
+  reason: string
+  /** frames before END */
+  frames: number
+  /** as stored: a request and its completion that are not in one event count as two */
+  events: number
+  kinds: Partial<Record<EventKind, number>>
+  /** transactions that could not be recorded */
+  lost: bigint
+  /** bytes of data that events carry, and how many of them the file holds */
+  dataBytes: number
+  blobBytes: number
+  firstTime: bigint
+  lastTime: bigint
+  /** where the INDEX frame starts */
+  index?: number
+}
+
+export function packTotals(totals: TraceTotals): object {
+  const { index, ...rest } = totals
+  return {
+    ...rest,
+    events: packable(totals.events),
+    kinds: Object.fromEntries(Object.entries(totals.kinds).map(([kind, count]) => [kind, packable(count)])),
+    lost: packable(totals.lost),
+    dataBytes: packable(totals.dataBytes),
+    blobBytes: packable(totals.blobBytes),
+    firstTime: packable(totals.firstTime),
+    lastTime: packable(totals.lastTime),
+    ...(index === undefined ? {} : { index: packable(index) }),
+  }
+}
+
+/** Throws BadPayload. */
+export function unpackTotals(map: Fields): TraceTotals {
+  const kinds: TraceTotals['kinds'] = {}
+  for (const [kind, count] of Object.entries(mapField(map.kinds, 'kinds'))) {
+    if (Object.hasOwn(kindNumbers, kind)) kinds[kind as EventKind] = uintField(count, `kinds.${kind}`)
+  }
+  return {
+    reason: textField(map.reason, 'reason'),
+    frames: uintField(map.frames, 'frames'),
+    events: uintField(map.events, 'events'),
+    kinds,
+    lost: u64Field(map.lost, 'lost'),
+    dataBytes: uintField(map.dataBytes, 'dataBytes'),
+    blobBytes: uintField(map.blobBytes, 'blobBytes'),
+    firstTime: u64Field(map.firstTime, 'firstTime'),
+    lastTime: u64Field(map.lastTime, 'lastTime'),
+    ...(map.index === undefined ? {} : { index: uintField(map.index, 'index') }),
+  }
+}
+
+/** Counts by kind number as a map by name. */
+export function kindCounts(counts: ArrayLike<number>): TraceTotals['kinds'] {
+  const kinds: TraceTotals['kinds'] = {}
+  for (let number = 0; number < counts.length; number++) {
+    const name = kindNames[number]
+    if (name !== undefined && counts[number]! > 0) kinds[name] = counts[number]!
+  }
+  return kinds
+}

@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: MIT
+import { PciemError } from '../errors.js'
+import { BatchEncoder, EventBatch, join, maxEvents } from './batch.js'
+import { BlobTable, maxBlobBytes } from './blobs.js'
+import { contextShift, flagCoalesced, kindNames, kindNumbers, noBar, record, recordToEvent, type TraceEvent } from './event.js'
+import { packable } from './fields.js'
+import { FileWriter } from './file-writer.js'
+import { codecDeflate, encodeFrame, frameKinds } from './frames.js'
+import { packHeader, tagOf, type TraceHeader } from './header.js'
+import { maxSegments, packIndex, type Segment } from './index-table.js'
+import { kindCounts, packTotals, type TraceTotals } from './totals.js'
+
+export interface WriterOptions {
+  /** overwrite an existing file */
+  force?: boolean
+  /** deflate frames that get shorter by it; default true */
+  compress?: boolean
+}
+
+/** No event waits longer than this for its frame, if tick() is called often enough. */
+export const flushAfterMs = 50
+/** Data that waits for its frame. */
+const blobFrameBytes = 1 << 20
+/** A segment is closed at the flush after either limit. */
+const segmentBytes = 12 << 20
+const segmentFrames = 256
+/** Frames of incompressible data that are stored as they are before the next try. */
+const stubbornFrames = 8
+
+const { 'mmio-read': mmioRead, 'mmio-read-request': readRequest, 'mmio-read-completion': readCompletion, mark: markKind, lost: lostKind } = kindNumbers
+
+/** Writes one trace, synchronously and append-only. Not for the thread of a model: writing may wait for the disk. */
+export class TraceWriter {
+  readonly header: TraceHeader
+  readonly #file: FileWriter
+  readonly #tag: number
+  readonly #compress: boolean
+  readonly #batch = new EventBatch()
+  readonly #encoder = new BatchEncoder()
+  readonly #blobs = new BlobTable()
+  readonly #homeSlot: number
+  readonly #counts = new Float64Array(kindNames.length)
+  readonly #segments: Segment[] = []
+  #segmentEvery = 1
+  #segmentCount = 0
+  #segmentOpen = false
+  #framesInSegment = 0
+  #ordinal = 0
+  #flushed = 0
+  #lost = 0n
+  #dataBytes = 0
+  #blobBytes = 0
+  #firstTime: bigint | undefined
+  #lastTime = 0n
+  #lastSeq = 0n
+  #waitingSince: number | undefined
+  #storeData = 0
+  #failure: PciemError | undefined
+
+  /** Creates the file and writes its header. Throws PciemError (EEXIST without `force`). */
+  static create(path: string, header: TraceHeader, options: WriterOptions = {}): TraceWriter {
+    return new TraceWriter(path, header, options)
+  }
+
+  private constructor(path: string, header: TraceHeader, options: WriterOptions) {
+    this.header = header
+    this.#tag = tagOf(header)
+    this.#compress = options.compress ?? true
+    this.#homeSlot = header.devices[0]?.slot ?? 0
+    this.#file = new FileWriter(path, options.force ?? false)
+    this.#frame(frameKinds.header, packHeader(header), true)
+    this.#sync()
+  }
+
+  /** Events so far, as stored. */
+  get events(): number {
+    return this.#flushed + this.#batch.count
+  }
+
+  /** Bytes in the file. */
+  get bytes(): number {
+    return this.#file.bytes
+  }
+
+  get lostCount(): bigint {
+    return this.#lost
+  }
+
+  /** One raw kernel record, `len` bytes with its payload; nothing is allocated but for payloads. */
+  appendRecord(view: DataView, start: number, len: number): void {
+    const kind = view.getUint8(start + record.kind)
+    if (kind === readCompletion && this.#coalesce(view, start)) return
+    if (kind === 0 || kind >= markKind) return this.append(recordToEvent(view, start, this.#homeSlot))
+    const dataLength = view.getUint32(start + record.dataLen, true)
+    const batch = this.#batch
+    if (batch.count === maxEvents) this.flush()
+    const i = batch.count
+    let data = 0
+    if (dataLength > 0) {
+      if (record.size + dataLength > len) throw new RangeError('a record claims more data than it has')
+      data = this.#data(new Uint8Array(view.buffer, view.byteOffset + start + record.size, dataLength))
+    }
+    batch.count = i + 1
+    batch.kind[i] = kind
+    batch.slot[i] = 0
+    batch.func[i] = view.getUint8(start + record.func)
+    batch.bar[i] = (view.getUint8(start + record.bar) + 1) & 0xff
+    batch.width[i] = view.getUint8(start + record.width)
+    batch.seqLo[i] = view.getUint32(start + record.seq, true)
+    batch.seqHi[i] = view.getUint32(start + record.seq + 4, true)
+    batch.timeLo[i] = view.getUint32(start + record.time, true)
+    batch.timeHi[i] = view.getUint32(start + record.time + 4, true)
+    batch.causeLo[i] = view.getUint32(start + record.cause, true)
+    batch.causeHi[i] = view.getUint32(start + record.cause + 4, true)
+    batch.context[i] = view.getUint32(start + record.context, true)
+    batch.cpu[i] = view.getUint16(start + record.cpu, true)
+    batch.flags[i] = view.getUint16(start + record.flags, true)
+    batch.pid[i] = view.getUint32(start + record.pid, true)
+    batch.addrLo[i] = view.getUint32(start + record.addr, true)
+    batch.addrHi[i] = view.getUint32(start + record.addr + 4, true)
+    batch.valueLo[i] = view.getUint32(start + record.value, true)
+    batch.valueHi[i] = view.getUint32(start + record.value + 4, true)
+    batch.latencyLo[i] = 0
+    batch.latencyHi[i] = 0
+    batch.data[i] = data
+    if (data !== 0 && this.#blobs.unwrittenBytes >= blobFrameBytes) this.flush()
+  }
+
+  /** One event, from wherever it comes. */
+  append(event: TraceEvent): void {
+    if (event.kind === 'mark' || event.kind === 'lost') return this.#special(event)
+    if (this.#batch.count === maxEvents) this.flush()
+    const batch = this.#batch
+    const i = batch.count
+    batch.data[i] = event.data === undefined ? 0 : this.#data(event.data)
+    batch.count = i + 1
+    batch.kind[i] = kindNumbers[event.kind]
+    batch.slot[i] = event.slot ^ this.#homeSlot
+    batch.func[i] = event.func
+    batch.bar[i] = event.bar === null ? 0 : event.bar + 1
+    batch.width[i] = event.width
+    batch.context[i] = event.context
+    batch.cpu[i] = event.cpu
+    batch.flags[i] = event.flags
+    batch.pid[i] = event.pid
+    putHalves(batch.seqLo, batch.seqHi, i, event.seq)
+    putHalves(batch.timeLo, batch.timeHi, i, event.time)
+    putHalves(batch.causeLo, batch.causeHi, i, event.cause)
+    putHalves(batch.addrLo, batch.addrHi, i, event.addr)
+    putHalves(batch.valueLo, batch.valueHi, i, event.value)
+    putHalves(batch.latencyLo, batch.latencyHi, i, event.latency)
+    if (this.#blobs.unwrittenBytes >= blobFrameBytes) this.flush()
+  }
+
+  /** A mark behind the events so far; it is on the disk when this returns. */
+  mark(text: string): void {
+    this.#special({ ...this.#now('mark'), data: Buffer.from(text) })
+  }
+
+  /** `count` transactions are missing here. */
+  lost(count: bigint): void {
+    this.#special({ ...this.#now('lost'), value: count })
+  }
+
+  /** Hands all events so far to the operating system. */
+  flush(): void {
+    const batch = this.#batch
+    this.#waitingSince = undefined
+    if (batch.count === 0) return
+    const first = join(batch.seqLo[0]!, batch.seqHi[0]!)
+    const last = batch.count - 1
+    this.#lastSeq = join(batch.seqLo[last]!, batch.seqHi[last]!)
+    this.#lastTime = join(batch.timeLo[last]!, batch.timeHi[last]!)
+    this.#firstTime ??= join(batch.timeLo[0]!, batch.timeHi[0]!)
+    if (!this.#segmentOpen) this.#openSegment(first)
+    const unwritten = this.#blobs.takeUnwritten()
+    if (unwritten) this.#dataFrame(unwritten)
+    this.#frame(frameKinds.events, this.#encoder.encode(batch), this.#compress)
+    for (let i = 0; i <= last; i++) this.#counts[batch.kind[i]!]!++
+    this.#flushed += batch.count
+    batch.count = 0
+    if (++this.#framesInSegment >= segmentFrames || this.#blobs.bytes >= segmentBytes) this.#closeSegment()
+  }
+
+  /** To be called at least every flushAfterMs: flushes what has waited that long. */
+  tick(nowMs: number): void {
+    if (this.#batch.count === 0) return
+    if (this.#waitingSince === undefined) this.#waitingSince = nowMs
+    else if (nowMs - this.#waitingSince >= flushAfterMs) this.flush()
+  }
+
+  /** Writes INDEX and END, and closes the file: from then on the trace is complete. */
+  end(reason: string): TraceTotals {
+    this.flush()
+    const totals: TraceTotals = {
+      reason,
+      frames: this.#ordinal,
+      events: this.#flushed,
+      kinds: kindCounts(this.#counts),
+      lost: this.#lost,
+      dataBytes: this.#dataBytes,
+      blobBytes: this.#blobBytes,
+      firstTime: this.#firstTime ?? 0n,
+      lastTime: this.#lastTime,
+    }
+    if (this.#segments.length > 0) {
+      totals.index = this.#file.bytes
+      this.#frame(frameKinds.index, packIndex(this.#segments), this.#compress)
+      totals.frames = this.#ordinal
+    }
+    this.#frame(frameKinds.end, packTotals(totals), false)
+    this.#sync()
+    this.close()
+    return totals
+  }
+
+  /** Closes the file without an END: readers will call it incomplete. */
+  close(): void {
+    this.#file.close()
+  }
+
+  /** Turns the request that came just before into an answered read. */
+  #coalesce(view: DataView, start: number): boolean {
+    const batch = this.#batch
+    const i = batch.count - 1
+    if (i < 0 || batch.kind[i] !== readRequest) return false
+    const requestLo = batch.seqLo[i]!
+    const requestHi = batch.seqHi[i]!
+    const nextLo = (requestLo + 1) >>> 0
+    if (view.getUint32(start + record.seq, true) !== nextLo) return false
+    if (view.getUint32(start + record.seq + 4, true) !== (nextLo === 0 ? requestHi + 1 : requestHi)) return false
+    if (view.getUint32(start + record.cause, true) !== requestLo || view.getUint32(start + record.cause + 4, true) !== requestHi) return false
+    const timeLo = view.getUint32(start + record.time, true)
+    const timeHi = view.getUint32(start + record.time + 4, true)
+    const borrow = timeLo < batch.timeLo[i]! ? 1 : 0
+    const latencyHi = timeHi - batch.timeHi[i]! - borrow
+    if (latencyHi < 0) return false
+    batch.kind[i] = mmioRead
+    batch.flags[i] = batch.flags[i]! | flagCoalesced
+    batch.latencyLo[i] = timeLo - batch.timeLo[i]!
+    batch.latencyHi[i] = latencyHi
+    batch.valueLo[i] = view.getUint32(start + record.value, true)
+    batch.valueHi[i] = view.getUint32(start + record.value + 4, true)
+    return true
+  }
+
+  #data(bytes: Uint8Array): number {
+    if (bytes.length > maxBlobBytes) throw new RangeError(`${bytes.length} bytes of data in one event; the format allows ${maxBlobBytes}`)
+    this.#dataBytes += bytes.length
+    return this.#blobs.add(bytes) + 1
+  }
+
+  /** Marks and losses have frames of their own, behind the events before them. */
+  #special(event: TraceEvent): void {
+    this.flush()
+    const fields = {
+      seq: packable(event.seq),
+      time: packable(event.time),
+      ...(event.slot === this.#homeSlot ? {} : { slot: event.slot }),
+      ...(event.func === 0 ? {} : { func: event.func }),
+      ...(event.cause === 0n ? {} : { cause: packable(event.cause) }),
+      context: event.context,
+      cpu: event.cpu,
+      pid: event.pid,
+    }
+    this.#firstTime ??= event.time
+    this.#lastTime = event.time
+    this.#lastSeq = event.seq
+    this.#flushed++
+    this.#counts[kindNumbers[event.kind]]!++
+    if (event.kind === 'lost') {
+      this.#lost += event.value
+      this.#frame(frameKinds.lost, { ...fields, count: packable(event.value) }, false)
+      return
+    }
+    const data = event.data ?? new Uint8Array(0)
+    const text = Buffer.from(data.buffer, data.byteOffset, data.length).toString()
+    this.#frame(frameKinds.mark, { ...fields, text }, false)
+    this.#sync()
+  }
+
+  #now(kind: 'mark' | 'lost'): TraceEvent {
+    this.flush()
+    return {
+      seq: this.#lastSeq,
+      kind,
+      slot: this.#homeSlot,
+      func: 0,
+      bar: null,
+      width: 0,
+      time: process.hrtime.bigint(),
+      cause: 0n,
+      context: ((1 << contextShift) | process.pid) >>> 0,
+      cpu: 0,
+      pid: process.pid,
+      flags: 0,
+      addr: 0n,
+      value: 0n,
+      latency: 0n,
+    }
+  }
+
+  #openSegment(seq: bigint): void {
+    this.#segmentOpen = true
+    if (this.#segmentCount++ % this.#segmentEvery !== 0) return
+    this.#segments.push({ offset: this.#file.bytes, ordinal: this.#ordinal, seq })
+    if (this.#segments.length < maxSegments) return
+    const kept = this.#segments.filter((_, i) => i % 2 === 0)
+    this.#segments.splice(0, this.#segments.length, ...kept)
+    this.#segmentEvery *= 2
+  }
+
+  #closeSegment(): void {
+    this.#segmentOpen = false
+    this.#framesInSegment = 0
+    this.#blobs.clear()
+    this.#batch.cursor = 0
+  }
+
+  #dataFrame(unwritten: { first: number; blobs: Buffer[] }): void {
+    for (const blob of unwritten.blobs) this.#blobBytes += blob.length
+    const attempt = this.#compress && this.#storeData === 0
+    const codec = this.#frame(frameKinds.blob, unwritten, attempt)
+    if (this.#storeData > 0) this.#storeData--
+    else if (attempt && codec !== codecDeflate) this.#storeData = stubbornFrames
+  }
+
+  #frame(kind: number, payload: object, compress: boolean): number {
+    if (this.#failure) throw this.#failure
+    const frame = encodeFrame(kind, this.#tag, this.#ordinal, payload, compress)
+    try {
+      this.#file.append(frame)
+    } catch (error) {
+      throw this.#fail(error)
+    }
+    this.#ordinal++
+    return frame[19]!
+  }
+
+  #sync(): void {
+    try {
+      this.#file.sync()
+    } catch (error) {
+      throw this.#fail(error)
+    }
+  }
+
+  #fail(error: unknown): PciemError {
+    if (!(error instanceof Error) || error instanceof PciemError) return error as PciemError
+    const { code, errno, message } = error as NodeJS.ErrnoException
+    const why = code === 'ENOSPC' ? 'the disk is full' : code === 'EDQUOT' ? 'the disk quota is used up' : code === 'EFBIG' ? 'the file size limit is reached' : message
+    this.#failure = new PciemError(
+      `cannot write on to ${this.#file.path}: ${why}; its first ${this.#flushed} events are safe, free some space and record again`,
+      { ...(code && { code }), ...(errno !== undefined && { errno }), syscall: 'write', cause: error },
+    )
+    return this.#failure
+  }
+}
+
+function putHalves(lo: Uint32Array, hi: Uint32Array, i: number, value: bigint): void {
+  lo[i] = Number(value & 0xffffffffn)
+  hi[i] = Number(value >> 32n)
+}
