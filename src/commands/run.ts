@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+import type { CommandModule } from 'yargs'
+import { UsageError } from '../errors.js'
+import { run } from '../run/run.js'
+
+interface Args {
+  model: string
+  option: string[] | undefined
+  record: string | undefined
+  force: boolean
+  driver: string | undefined
+  timeout: number
+  json: boolean
+  '--'?: string[]
+}
+
+export const command: CommandModule<object, Args> = {
+  command: 'run <model> [option..]',
+  describe: 'create a device from a model and keep it alive while a command runs',
+  builder: (yargs) =>
+    yargs
+      .positional('model', { type: 'string', demandOption: true, describe: "a model's name (nvme, edu) or a module's path" })
+      .positional('option', { type: 'string', array: true, describe: 'KEY=VALUE for the model, e.g. size=64M' })
+      .option('record', { type: 'string', requiresArg: true, describe: 'write every transaction to this trace' })
+      .option('force', { type: 'boolean', default: false, describe: 'overwrite the trace if it exists' })
+      .option('driver', { type: 'string', requiresArg: true, describe: "the driver that must bind (default: the model's own)" })
+      .option('timeout', { type: 'number', requiresArg: true, default: 60, describe: 'seconds for the driver to bind and settle' })
+      .option('json', { type: 'boolean', default: false, describe: 'print what happened as JSON, a line each' })
+      .example('$0 run nvme size=64M -- sh -c \'mkfs.ext4 "$PCIEM_BLOCK"\'', 'the command finds its device in PCIEM_BDF, PCIEM_SLOT, PCIEM_BLOCK')
+      .example('$0 run nvme --record t.pciem -- dd if=/dev/nvme0n1 of=/dev/null count=8', 'record a probe and a read'),
+  handler: async (argv) => {
+    if (!(argv.timeout > 0)) throw new UsageError('--timeout wants a number of seconds above 0')
+    const command = argv['--']
+    if (command?.length === 0) throw new UsageError('a command is missing behind --')
+    const request = {
+      model: argv.model,
+      options: parseOptions(argv.option ?? []),
+      record: argv.record,
+      force: argv.force,
+      driver: argv.driver,
+      timeoutMs: argv.timeout * 1000,
+      command,
+    }
+    const result = await run(request, (device) => {
+      if (argv.json) print({ event: 'ready', ...device })
+      else if (!command) process.stderr.write(`${argv.model} at ${device.bdf}, driver ${device.driver}${device.block ? `, ${device.block}` : ''}; ^C removes it\n`)
+    })
+    if (argv.json) print({ event: 'done', ...result })
+    process.exitCode = result.status
+  },
+}
+
+function parseOptions(words: string[]): Record<string, string> {
+  const options: Record<string, string> = {}
+  for (const word of words) {
+    const at = word.indexOf('=')
+    if (at < 1) throw new UsageError(`'${word}' is not KEY=VALUE; a command to run comes behind --`)
+    options[word.slice(0, at)] = word.slice(at + 1)
+  }
+  return options
+}
+
+function print(object: object): void {
+  process.stdout.write(`${JSON.stringify(object, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value))}\n`)
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+import { PciemError, exitCodes } from '../errors.js'
+import { Recorder } from '../recorder/recorder.js'
+import { blockDevices, ensureDriver, overrideDriver } from './drivers.js'
+import { ModelHost } from './model-host.js'
+import { waitFor, waitQuiet } from './quiet.js'
+import { runWithTerminal, untilSignal } from './terminal.js'
+
+const QUIET_MS = 200
+const STORAGE = 0x01
+
+export interface RunRequest {
+  model: string
+  options: Record<string, string>
+  /** the trace to write */
+  record: string | undefined
+  force: boolean
+  /** the driver that must bind; the model's own when left out */
+  driver: string | undefined
+  timeoutMs: number
+  command: readonly string[] | undefined
+}
+
+/** What a command finds its device by. */
+export interface ReadyDevice {
+  slot: number
+  bdf: string
+  driver: string
+  block: string | null
+}
+
+export interface RunResult {
+  status: number
+  trace?: { path: string; events: bigint; lost: bigint }
+}
+
+/** Creates a model's device, runs the command (or waits for ^C) while a driver is bound, and takes the device away again. */
+export async function run(request: RunRequest, onReady: (device: ReadyDevice) => void): Promise<RunResult> {
+  const host = await ModelHost.create(request.model, request.options)
+  try {
+    const { record: path, force, command } = request
+    const recorder = path === undefined ? undefined : await Recorder.start({ path, slot: host.slot, force, ...(command && { command: [...command] }) })
+    let status: number
+    let totals: Awaited<ReturnType<Recorder['stop']>> | undefined
+    try {
+      status = await whileOnTheBus(host, request, onReady)
+    } finally {
+      totals = await recorder?.stop()
+    }
+    if (path === undefined || totals === undefined) return { status }
+    if (totals.lost > 0n) {
+      throw new PciemError(`${path} is lossy: ${totals.lost} events are missing; record on more CPUs, or less at once`, { exitCode: exitCodes.incomplete })
+    }
+    return { status, trace: { path, ...totals } }
+  } finally {
+    await host.close()
+  }
+}
+
+/** From start to orderly removal. */
+async function whileOnTheBus(host: ModelHost, request: RunRequest, onReady: (device: ReadyDevice) => void): Promise<number> {
+  try {
+    const device = await Promise.race([bringUp(host, request), host.failed])
+    onReady(device)
+    const work = request.command ? withMarks(host, request.command, device) : untilSignal().then(() => exitCodes.ok)
+    return await Promise.race([work, host.failed])
+  } finally {
+    await host.slot.remove()
+  }
+}
+
+/** Starts the device and waits until its driver is bound and has nothing left to do. */
+async function bringUp(host: ModelHost, request: RunRequest): Promise<ReadyDevice> {
+  const fn = host.slot.functions[0]
+  if (!fn) throw new TypeError('the model describes no function')
+  const { bdf } = fn
+  const driver = request.driver ?? host.driver
+  await ensureDriver(driver)
+  if (request.driver !== undefined) overrideDriver(bdf, request.driver)
+  const end = performance.now() + request.timeoutMs
+  host.start()
+  const bound = await waitFor(() => fn.driver() ?? undefined, request.timeoutMs)
+  if (bound === undefined) {
+    const message = `no driver bound to ${bdf} within ${request.timeoutMs / 1000} s, ${driver} was expected; \`dmesg\` may say why`
+    throw new PciemError(message, { code: 'ETIMEDOUT', exitCode: exitCodes.timeout })
+  }
+  // A storage driver goes on after its probe has returned; the device is of use when the disk is there.
+  const isStorage = fn.ids.classCode >>> 16 === STORAGE
+  if (isStorage) await waitFor(() => blockDevices(bdf)[0], end - performance.now())
+  await waitQuiet(host.slot, QUIET_MS, Math.max(QUIET_MS, end - performance.now()))
+  return { slot: host.slot.id, bdf, driver: bound, block: blockDevices(bdf)[0] ?? null }
+}
+
+async function withMarks(host: ModelHost, command: readonly string[], device: ReadyDevice): Promise<number> {
+  host.slot.mark('cmd-start')
+  const status = await runWithTerminal(command, {
+    PCIEM_SLOT: String(device.slot),
+    PCIEM_BDF: device.bdf,
+    ...(device.block !== null && { PCIEM_BLOCK: device.block }),
+  })
+  host.slot.mark('cmd-exit')
+  return status
+}
