@@ -146,17 +146,21 @@ struct pciem_bar {
 	u8 index;
 	u32 flags;			/* PCI_BASE_ADDRESS_* */
 	u64 size;			/* 0: no such BAR */
-	u8 *mem;			/* vmalloc_user(), whole pages */
+	u8 *mem;			/* vmalloc space, whole pages */
 	struct pciem_ranges __rcu *ranges;
 	u64 window;			/* address bus.c programmed, 0 before REGISTER */
+	struct list_head node;		/* bar.c: all BARs that exist */
 };
 int pciem_bar_add(struct pciem_func *f, u32 index, u32 flags, u64 size);
 void pciem_bar_free(struct pciem_bar *bar);
 int pciem_bar_set_policy(struct pciem_bar *bar, u64 offset, u64 length, u32 policy, u32 flags);	/* slot->lock */
 struct pciem_range pciem_bar_range(struct pciem_bar *bar, u64 offset);	/* RCU inside */
-/* The BAR that decodes [phys, phys + size) now (its config register says so), with a reference on its slot; NULL if none. May sleep. */
-struct pciem_bar *pciem_bar_find(phys_addr_t phys, u64 size, u64 *offset);
+/* The BAR that decodes phys now (its config register says so), with a reference on its slot; NULL if none. Any context but NMI. */
+struct pciem_bar *pciem_bar_find(phys_addr_t phys, u64 *offset);
+bool pciem_bar_claims(phys_addr_t phys);	/* whether there is one */
 int pciem_bar_mmap(struct pciem_bar *bar, struct vm_area_struct *vma);	/* the owner's own mapping */
+int pciem_bar_insert_pages(struct pciem_bar *bar, u64 offset, struct vm_area_struct *vma, unsigned long addr,
+			   unsigned long size);
 
 /* ------------------------------------------------ trap.c, hooks.c, decode.c, emulate.c
  * Makes the driver's accesses fault, and serves them in its own context.

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * BARs: their memory, their ranges, and which of them decodes an address.
+ *
+ * Locking in this file: slot->lock for a BAR's description; ranges are read under
+ * RCU. bars_lock protects the list of all BARs, which is searched in any context;
+ * func->cfg_lock nests inside it. A slot is found only while it has a reference,
+ * and leaves the list before it is freed.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/log2.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "pciem.h"
+
+#define MIN_SIZE	16
+#define MAX_SIZE	SZ_1G
+#define MAX_RANGES	1024
+
+static LIST_HEAD(bars);
+static DEFINE_RAW_SPINLOCK(bars_lock);
+
+static bool is_64bit(const struct pciem_bar *bar)
+{
+	return (bar->flags & PCI_BASE_ADDRESS_MEM_TYPE_MASK) == PCI_BASE_ADDRESS_MEM_TYPE_64;
+}
+
+/* ------------------------------------------------------------------- description */
+
+static int check_description(struct pciem_func *f, u32 index, u32 flags, u64 size)
+{
+	u32 type = flags & PCI_BASE_ADDRESS_MEM_TYPE_MASK;
+
+	if (index > PCIEM_MAX_BARS || !is_power_of_2(size) || size < MIN_SIZE)
+		return -EINVAL;
+	if (index == PCIEM_MAX_BARS || (flags & PCI_BASE_ADDRESS_SPACE_IO)) {
+		pr_notice("%s are not supported yet; use a memory BAR\n",
+			  index == PCIEM_MAX_BARS ? "expansion ROMs" : "I/O BARs");
+		return -EOPNOTSUPP;
+	}
+	if (type != PCI_BASE_ADDRESS_MEM_TYPE_32 && type != PCI_BASE_ADDRESS_MEM_TYPE_64)
+		return -EINVAL;
+	if (size > MAX_SIZE) {
+		pr_notice("a BAR of %llu bytes is not supported; the most is 1 GiB\n", size);
+		return -EOPNOTSUPP;
+	}
+	if (f->bar[index].size || (index && f->bar[index - 1].size && is_64bit(&f->bar[index - 1])))
+		return -EBUSY;
+	if (type == PCI_BASE_ADDRESS_MEM_TYPE_64) {
+		if (index == PCIEM_MAX_BARS - 1)
+			return -EINVAL;
+		if (f->bar[index + 1].size)
+			return -EBUSY;
+	}
+	return 0;
+}
+
+/* The register: its type bits are constant, its address bits below the size are zero. Sizing follows. */
+static void describe_register(struct pciem_bar *bar)
+{
+	struct pciem_func *f = bar->func;
+	unsigned int reg = PCI_BASE_ADDRESS_0 + 4 * bar->index;
+	u64 mask = ~(bar->size - 1);
+	unsigned long irq_flags;
+
+	raw_spin_lock_irqsave(&f->cfg_lock, irq_flags);
+	put_unaligned_le32(bar->flags, f->cfg->value + reg);
+	put_unaligned_le32((u32)mask & PCI_BASE_ADDRESS_MEM_MASK, f->cfg->writable + reg);
+	if (is_64bit(bar)) {
+		put_unaligned_le32(0, f->cfg->value + reg + 4);
+		put_unaligned_le32(mask >> 32, f->cfg->writable + reg + 4);
+	}
+	raw_spin_unlock_irqrestore(&f->cfg_lock, irq_flags);
+}
+
+int pciem_bar_add(struct pciem_func *f, u32 index, u32 flags, u64 size)
+{
+	struct pciem_ranges *ranges;
+	struct pciem_bar *bar;
+	unsigned long irq_flags;
+	u8 *mem;
+	int err;
+
+	err = check_description(f, index, flags, size);
+	if (err)
+		return err;
+	ranges = kzalloc(struct_size(ranges, range, 1), GFP_KERNEL_ACCOUNT);
+	/* Charged to the owner's memory cgroup, and present from the start: a trap cannot allocate. */
+	mem = __vmalloc(PAGE_ALIGN(size), GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN);
+	if (!ranges || !mem) {
+		kfree(ranges);
+		vfree(mem);
+		return -ENOMEM;
+	}
+	ranges->nr = 1;
+	ranges->range[0].end = size;
+
+	bar = &f->bar[index];
+	bar->func = f;
+	bar->index = index;
+	bar->flags = flags & (PCI_BASE_ADDRESS_MEM_TYPE_MASK | PCI_BASE_ADDRESS_MEM_PREFETCH);
+	bar->mem = mem;
+	bar->size = size;
+	rcu_assign_pointer(bar->ranges, ranges);
+	describe_register(bar);
+
+	raw_spin_lock_irqsave(&bars_lock, irq_flags);
+	list_add_tail(&bar->node, &bars);
+	raw_spin_unlock_irqrestore(&bars_lock, irq_flags);
+	return 0;
+}
+
+/* With the slot's last reference: no mapping and no access is left. */
+void pciem_bar_free(struct pciem_bar *bar)
+{
+	unsigned long irq_flags;
+
+	if (!bar->size)
+		return;
+	raw_spin_lock_irqsave(&bars_lock, irq_flags);
+	list_del(&bar->node);
+	raw_spin_unlock_irqrestore(&bars_lock, irq_flags);
+	kfree(rcu_dereference_protected(bar->ranges, 1));
+	vfree(bar->mem);
+	bar->size = 0;
+}
+
+/* ------------------------------------------------------------------------ ranges */
+
+struct pciem_range pciem_bar_range(struct pciem_bar *bar, u64 offset)
+{
+	struct pciem_range range = { .end = bar->size };
+	struct pciem_ranges *ranges;
+	unsigned int low = 0, high;
+
+	rcu_read_lock();
+	ranges = rcu_dereference(bar->ranges);
+	high = ranges->nr;
+	while (low < high) {
+		unsigned int mid = (low + high) / 2;
+
+		if (offset < ranges->range[mid].start) {
+			high = mid;
+		} else if (offset >= ranges->range[mid].end) {
+			low = mid + 1;
+		} else {
+			range = ranges->range[mid];
+			break;
+		}
+	}
+	rcu_read_unlock();
+	return range;
+}
+
+/* Appends a range; one that continues the last is merged with it. */
+static void append(struct pciem_ranges *to, u64 start, u64 end, u8 policy, u8 flags)
+{
+	struct pciem_range *last = to->nr ? &to->range[to->nr - 1] : NULL;
+
+	if (start >= end)
+		return;
+	if (last && last->policy == policy && last->flags == flags)
+		last->end = end;
+	else
+		to->range[to->nr++] = (struct pciem_range){ start, end, policy, flags };
+}
+
+/* Page table entries of live mappings are not changed: what is direct, and what is not, is settled before START. */
+static int check_direct(struct pciem_bar *bar, const struct pciem_ranges *ranges, u64 start, u64 end, u32 policy)
+{
+	bool started = smp_load_acquire(&bar->func->slot->state) >= PCIEM_STATE_STARTED;
+	unsigned int i;
+
+	if (policy == PCIEM_BAR_DIRECT && !PAGE_ALIGNED(start | end))
+		return -EINVAL;
+	for (i = 0; started && i < ranges->nr; i++) {
+		const struct pciem_range *range = &ranges->range[i];
+
+		if (range->start < end && range->end > start &&
+		    (range->policy == PCIEM_BAR_DIRECT) != (policy == PCIEM_BAR_DIRECT))
+			return -EBUSY;
+	}
+	return 0;
+}
+
+int pciem_bar_set_policy(struct pciem_bar *bar, u64 offset, u64 length, u32 policy, u32 flags)
+{
+	struct pciem_ranges *old, *new;
+	u64 end = length ? offset + length : bar->size;
+	unsigned int i;
+	int err;
+
+	lockdep_assert_held(&bar->func->slot->lock);
+	if (policy > PCIEM_BAR_DIRECT || offset >= bar->size || end <= offset || end > bar->size ||
+	    (flags & ~(PCIEM_TRACE_READS | PCIEM_TRACE_WRITES | PCIEM_TRACE_NO_STORE)) ||
+	    (policy == PCIEM_BAR_DIRECT && flags))
+		return -EINVAL;
+	old = rcu_dereference_protected(bar->ranges, lockdep_is_held(&bar->func->slot->lock));
+	err = check_direct(bar, old, offset, end, policy);
+	if (err)
+		return err;
+
+	new = kmalloc(struct_size(new, range, old->nr + 2), GFP_KERNEL_ACCOUNT);
+	if (!new)
+		return -ENOMEM;
+	new->nr = 0;
+	for (i = 0; i < old->nr; i++) {
+		const struct pciem_range *range = &old->range[i];
+
+		append(new, range->start, min(range->end, offset), range->policy, range->flags);
+		if (range->start <= offset && offset < range->end)
+			append(new, offset, end, policy, flags);
+		append(new, max(range->start, end), range->end, range->policy, range->flags);
+	}
+	if (new->nr > MAX_RANGES) {
+		kfree(new);
+		return -ENOSPC;
+	}
+	rcu_assign_pointer(bar->ranges, new);
+	kfree_rcu(old, rcu);
+	return 0;
+}
+
+/* ---------------------------------------------------------------------- addresses */
+
+/* Where the config register says that the BAR is; 0 while it has no address. */
+static u64 decoded_base(struct pciem_bar *bar)
+{
+	struct pciem_func *f = bar->func;
+	const u8 *reg = f->cfg->value + PCI_BASE_ADDRESS_0 + 4 * bar->index;
+	u64 base;
+
+	raw_spin_lock(&f->cfg_lock);
+	base = get_unaligned_le32(reg) & PCI_BASE_ADDRESS_MEM_MASK;
+	if (is_64bit(bar))
+		base |= (u64)get_unaligned_le32(reg + 4) << 32;
+	raw_spin_unlock(&f->cfg_lock);
+	/* All ones are written to learn the size, not to move it there. */
+	return (u32)base == (u32)~(bar->size - 1) ? 0 : base;
+}
+
+/* bars_lock */
+static struct pciem_bar *find(phys_addr_t phys, u64 *offset)
+{
+	struct pciem_bar *bar;
+
+	list_for_each_entry(bar, &bars, node) {
+		u64 base = decoded_base(bar);
+
+		if (!base || phys < base || phys - base >= bar->size)
+			continue;
+		*offset = phys - base;
+		return bar;
+	}
+	return NULL;
+}
+
+/* Most of the system's mappings are not ours: cheap, any context. */
+bool pciem_bar_claims(phys_addr_t phys)
+{
+	unsigned long irq_flags;
+	struct pciem_bar *bar;
+	u64 offset;
+
+	if (list_empty(&bars))
+		return false;
+	raw_spin_lock_irqsave(&bars_lock, irq_flags);
+	bar = find(phys, &offset);
+	raw_spin_unlock_irqrestore(&bars_lock, irq_flags);
+	return bar;
+}
+
+struct pciem_bar *pciem_bar_find(phys_addr_t phys, u64 *offset)
+{
+	unsigned long irq_flags;
+	struct pciem_bar *bar;
+
+	raw_spin_lock_irqsave(&bars_lock, irq_flags);
+	bar = find(phys, offset);
+	if (bar && !kref_get_unless_zero(&bar->func->slot->ref))
+		bar = NULL;
+	raw_spin_unlock_irqrestore(&bars_lock, irq_flags);
+	return bar;
+}
+
+/* Pages of the BAR's memory into a userspace mapping. They live as long as that does, whatever happens to the BAR. */
+int pciem_bar_insert_pages(struct pciem_bar *bar, u64 offset, struct vm_area_struct *vma, unsigned long addr,
+			   unsigned long size)
+{
+	unsigned long done;
+	int err = 0;
+
+	for (done = 0; done < size && !err; done += PAGE_SIZE) {
+		err = vm_insert_page(vma, addr + done, vmalloc_to_page(bar->mem + offset + done));
+		cond_resched();
+	}
+	return err;
+}
+
+int pciem_bar_mmap(struct pciem_bar *bar, struct vm_area_struct *vma)
+{
+	unsigned long size = vma->vm_end - vma->vm_start;
+
+	if (size > PAGE_ALIGN(bar->size))
+		return -EINVAL;
+	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
+	return pciem_bar_insert_pages(bar, 0, vma, vma->vm_start, size);
+}

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Performs a decoded instruction on the driver's registers. Arithmetic is done
+ * by the same instruction on a register, with the driver's flags loaded, so that
+ * every flag comes out as the CPU makes it.
+ *
+ * A read-modify-write is a read and a write, as PCI Express has it for memory
+ * space; a lock prefix cannot change that.
+ *
+ * Runs in any context, no lock; the accesses may sleep (access.c).
+ */
+#include <linux/ptrace.h>
+#include <asm/irqflags.h>
+#include <asm/processor-flags.h>
+
+#include "trap.h"
+
+/* Elements of a rep string instruction that one trap does before it lets an interrupt or signal in. */
+#define STRING_WORK	64
+
+#define ARITHMETIC (X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | X86_EFLAGS_ZF | X86_EFLAGS_SF | X86_EFLAGS_OF)
+
+static unsigned long *reg_slot(struct pt_regs *regs, u8 reg)
+{
+	static const u8 offset[16] = {
+		offsetof(struct pt_regs, ax), offsetof(struct pt_regs, cx),
+		offsetof(struct pt_regs, dx), offsetof(struct pt_regs, bx),
+		offsetof(struct pt_regs, sp), offsetof(struct pt_regs, bp),
+		offsetof(struct pt_regs, si), offsetof(struct pt_regs, di),
+		offsetof(struct pt_regs, r8), offsetof(struct pt_regs, r9),
+		offsetof(struct pt_regs, r10), offsetof(struct pt_regs, r11),
+		offsetof(struct pt_regs, r12), offsetof(struct pt_regs, r13),
+		offsetof(struct pt_regs, r14), offsetof(struct pt_regs, r15),
+	};
+
+	return (void *)regs + offset[reg & 15];
+}
+
+static u64 truncate(u64 value, unsigned int size)
+{
+	return size >= 8 ? value : value & ((1ULL << (size * 8)) - 1);
+}
+
+static s64 sign_extend(u64 value, unsigned int size)
+{
+	unsigned int shift = 64 - 8 * size;
+
+	return (s64)(value << shift) >> shift;
+}
+
+/* AH, CH, DH and BH: a byte register 4..7 in an instruction without REX. */
+static bool is_high_byte(const struct pciem_insn *insn, u8 reg, unsigned int size)
+{
+	return size == 1 && !insn->rex && reg >= 4 && reg <= 7;
+}
+
+static u64 reg_read(struct pt_regs *regs, const struct pciem_insn *insn, u8 reg, unsigned int size)
+{
+	if (is_high_byte(insn, reg, size))
+		return (*reg_slot(regs, reg - 4) >> 8) & 0xff;
+	return truncate(*reg_slot(regs, reg), size);
+}
+
+/* As the CPU does: 32 bits clear the upper half, 8 and 16 leave the rest alone. */
+static void reg_write(struct pt_regs *regs, const struct pciem_insn *insn, u8 reg, unsigned int size, u64 value)
+{
+	unsigned long *slot = reg_slot(regs, reg);
+
+	value = truncate(value, size);
+	if (is_high_byte(insn, reg, size)) {
+		slot = reg_slot(regs, reg - 4);
+		*slot = (*slot & ~0xff00UL) | value << 8;
+	} else if (size >= 4) {
+		*slot = value;
+	} else {
+		*slot = (*slot & ~truncate(~0UL, size)) | value;
+	}
+}
+
+static unsigned long effective_address(struct pt_regs *regs, const struct pciem_insn *insn)
+{
+	unsigned long addr = insn->disp;
+
+	if (insn->base == PCIEM_REG_RIP)
+		addr += regs->ip + insn->len;
+	else if (insn->base != PCIEM_NO_REG)
+		addr += *reg_slot(regs, insn->base);
+	if (insn->index != PCIEM_NO_REG)
+		addr += *reg_slot(regs, insn->index) << insn->scale;
+	/* With its bit number in a register, bt and its kin address a bit string of any length. */
+	if (insn->op == PCIEM_OP_ALU_MEM && insn->src == PCIEM_SRC_REG &&
+	    insn->alu >= PCIEM_ALU_BT && insn->alu <= PCIEM_ALU_BTC) {
+		s64 bit = sign_extend(reg_read(regs, insn, insn->reg, insn->size), insn->size);
+
+		addr += (bit >> (ilog2(insn->size) + 3)) * insn->size;
+	}
+	return addr;
+}
+
+/*
+ * The flags are loaded and saved around the instruction with those of the CPU
+ * (interrupts on or off) kept as they are.
+ */
+#define RUN(code, type, operands...) do {							\
+	type x_ = a;										\
+	asm volatile("pushfq; push %[fl]; popfq; " code "; pushfq; pop %[fl]; popfq"		\
+		     : [x] "+r" (x_), [fl] "+r" (flags) : operands : "cc", "memory");		\
+	a = x_;											\
+} while (0)
+#define BINARY(name, suffix, type)	RUN(name suffix " %[y], %[x]", type, [y] "r" ((type)b))
+#define SHIFT(name, suffix, type)	RUN(name suffix " %%cl, %[x]", type, "c" ((u8)b))
+#define UNARY(name, suffix, type)	RUN(name suffix " %[x]", type, [y] "r" (0))
+
+#define WIDE(shape, name)									\
+	case 2: shape(name, "w", u16); break;							\
+	case 4: shape(name, "l", u32); break;							\
+	case 8: shape(name, "q", u64); break
+#define ON_WIDE(shape, name)	switch (size) { WIDE(shape, name); } break
+#define ON_ANY(shape, name)	switch (size) { case 1: shape(name, "b", u8); break; WIDE(shape, name); } break
+
+static u64 alu(struct pt_regs *regs, u8 op, unsigned int size, u64 a, u64 b)
+{
+	unsigned long flags = (native_save_fl() & ~ARITHMETIC) | (regs->flags & ARITHMETIC);
+
+	switch (op) {
+	case PCIEM_ALU_ADD:	ON_ANY(BINARY, "add");
+	case PCIEM_ALU_OR:	ON_ANY(BINARY, "or");
+	case PCIEM_ALU_ADC:	ON_ANY(BINARY, "adc");
+	case PCIEM_ALU_SBB:	ON_ANY(BINARY, "sbb");
+	case PCIEM_ALU_AND:	ON_ANY(BINARY, "and");
+	case PCIEM_ALU_SUB:	ON_ANY(BINARY, "sub");
+	case PCIEM_ALU_XOR:	ON_ANY(BINARY, "xor");
+	case PCIEM_ALU_CMP:	ON_ANY(BINARY, "cmp");
+	case PCIEM_ALU_TEST:	ON_ANY(BINARY, "test");
+	case PCIEM_ALU_IMUL:	ON_WIDE(BINARY, "imul");
+	case PCIEM_ALU_ROL:	ON_ANY(SHIFT, "rol");
+	case PCIEM_ALU_ROR:	ON_ANY(SHIFT, "ror");
+	case PCIEM_ALU_RCL:	ON_ANY(SHIFT, "rcl");
+	case PCIEM_ALU_RCR:	ON_ANY(SHIFT, "rcr");
+	case PCIEM_ALU_SHL:
+	case PCIEM_ALU_SAL:	ON_ANY(SHIFT, "shl");
+	case PCIEM_ALU_SHR:	ON_ANY(SHIFT, "shr");
+	case PCIEM_ALU_SAR:	ON_ANY(SHIFT, "sar");
+	case PCIEM_ALU_BT:	ON_WIDE(BINARY, "bt");
+	case PCIEM_ALU_BTS:	ON_WIDE(BINARY, "bts");
+	case PCIEM_ALU_BTR:	ON_WIDE(BINARY, "btr");
+	case PCIEM_ALU_BTC:	ON_WIDE(BINARY, "btc");
+	case PCIEM_ALU_INC:	ON_ANY(UNARY, "inc");
+	case PCIEM_ALU_DEC:	ON_ANY(UNARY, "dec");
+	case PCIEM_ALU_NOT:	ON_ANY(UNARY, "not");
+	case PCIEM_ALU_NEG:	ON_ANY(UNARY, "neg");
+	}
+	regs->flags = (regs->flags & ~ARITHMETIC) | (flags & ARITHMETIC);
+	return a;
+}
+
+/* Whether the operation leaves its destination as it was. */
+static bool only_flags(u8 alu)
+{
+	return alu == PCIEM_ALU_CMP || alu == PCIEM_ALU_TEST || alu == PCIEM_ALU_BT;
+}
+
+static bool condition(u8 cc, unsigned long flags)
+{
+	bool less = !(flags & X86_EFLAGS_SF) != !(flags & X86_EFLAGS_OF);
+	bool is = false;
+
+	switch (cc >> 1) {
+	case 0: is = flags & X86_EFLAGS_OF; break;
+	case 1: is = flags & X86_EFLAGS_CF; break;
+	case 2: is = flags & X86_EFLAGS_ZF; break;
+	case 3: is = flags & (X86_EFLAGS_CF | X86_EFLAGS_ZF); break;
+	case 4: is = flags & X86_EFLAGS_SF; break;
+	case 5: is = flags & X86_EFLAGS_PF; break;
+	case 6: is = less; break;
+	case 7: is = less || (flags & X86_EFLAGS_ZF); break;
+	}
+	return is != (cc & 1);
+}
+
+static u64 source(struct pt_regs *regs, const struct pciem_insn *insn)
+{
+	switch (insn->src) {
+	case PCIEM_SRC_IMM:
+		return insn->imm;
+	case PCIEM_SRC_CL:
+		return regs->cx & 0xff;
+	}
+	return reg_read(regs, insn, insn->reg, insn->size);
+}
+
+static u64 swap_bytes(u64 value, unsigned int size)
+{
+	return __builtin_bswap64(value) >> (64 - 8 * size);
+}
+
+/* Instructions that only read their memory operand. */
+static int emulate_read(struct pciem_trap *trap, const struct pciem_insn *insn, unsigned long addr)
+{
+	struct pt_regs *regs = trap->regs;
+	u64 value, old;
+	int err;
+
+	err = pciem_trap_read(trap, addr, insn->size, &value);
+	if (err)
+		return err;
+	switch (insn->op) {
+	case PCIEM_OP_LOAD:
+		if (insn->swap)
+			value = swap_bytes(value, insn->size);
+		break;
+	case PCIEM_OP_LOAD_SIGNED:
+		value = sign_extend(value, insn->size);
+		break;
+	case PCIEM_OP_ALU_REG:
+		old = reg_read(regs, insn, insn->reg, insn->reg_size);
+		if (insn->src == PCIEM_SRC_IMM)		/* imul of three operands */
+			value = alu(regs, insn->alu, insn->size, value, insn->imm);
+		else
+			value = alu(regs, insn->alu, insn->size, old, value);
+		if (only_flags(insn->alu))
+			return 0;
+		break;
+	case PCIEM_OP_CMOV:
+		if (!condition(insn->cc, regs->flags))
+			value = reg_read(regs, insn, insn->reg, insn->reg_size);
+		break;
+	}
+	reg_write(regs, insn, insn->reg, insn->reg_size, value);
+	return 0;
+}
+
+/* Instructions that read their memory operand and may write it back. */
+static int emulate_modify(struct pciem_trap *trap, const struct pciem_insn *insn, unsigned long addr)
+{
+	struct pt_regs *regs = trap->regs;
+	u64 value, new, operand;
+	int err;
+
+	err = pciem_trap_read(trap, addr, insn->size, &value);
+	if (err)
+		return err;
+	operand = source(regs, insn);
+	switch (insn->op) {
+	case PCIEM_OP_ALU_MEM:
+		if (insn->alu >= PCIEM_ALU_BT && insn->alu <= PCIEM_ALU_BTC)
+			operand &= insn->size * 8 - 1;
+		new = alu(regs, insn->alu, insn->size, value, operand);
+		if (only_flags(insn->alu))
+			return 0;
+		return pciem_trap_write(trap, addr, insn->size, new);
+	case PCIEM_OP_CMPXCHG:
+		alu(regs, PCIEM_ALU_CMP, insn->size, reg_read(regs, insn, 0, insn->size), value);
+		if (regs->flags & X86_EFLAGS_ZF)
+			return pciem_trap_write(trap, addr, insn->size, operand);
+		reg_write(regs, insn, 0, insn->size, value);
+		return 0;
+	case PCIEM_OP_XADD:
+		new = alu(regs, PCIEM_ALU_ADD, insn->size, value, operand);
+		break;
+	default:
+		new = operand;
+		break;
+	}
+	err = pciem_trap_write(trap, addr, insn->size, new);
+	if (!err)
+		reg_write(regs, insn, insn->reg, insn->size, value);
+	return err;
+}
+
+static int emulate_movdir64b(struct pciem_trap *trap, const struct pciem_insn *insn, unsigned long from)
+{
+	unsigned long to = *reg_slot(trap->regs, insn->reg);
+	u64 data[8];
+	int i, err = 0;
+
+	for (i = 0; i < 8 && !err; i++)
+		err = pciem_trap_read(trap, from + 8 * i, 8, &data[i]);
+	for (i = 0; i < 8 && !err; i++)
+		err = pciem_trap_write(trap, to + 8 * i, 8, data[i]);
+	return err;
+}
+
+/* One element of a string instruction: registers move on only if every access went well. */
+static int string_element(struct pciem_trap *trap, const struct pciem_insn *insn)
+{
+	struct pt_regs *regs = trap->regs;
+	long step = regs->flags & X86_EFLAGS_DF ? -(long)insn->size : insn->size;
+	bool from_si = insn->op == PCIEM_OP_MOVS || insn->op == PCIEM_OP_CMPS || insn->op == PCIEM_OP_LODS;
+	u64 value = reg_read(regs, insn, 0, insn->size), other;
+	int err = 0;
+
+	if (from_si)
+		err = pciem_trap_read(trap, regs->si, insn->size, &value);
+	if (!err && (insn->op == PCIEM_OP_CMPS || insn->op == PCIEM_OP_SCAS))
+		err = pciem_trap_read(trap, regs->di, insn->size, &other);
+	if (!err && (insn->op == PCIEM_OP_MOVS || insn->op == PCIEM_OP_STOS))
+		err = pciem_trap_write(trap, regs->di, insn->size, value);
+	if (err)
+		return err;
+
+	if (insn->op == PCIEM_OP_CMPS || insn->op == PCIEM_OP_SCAS)
+		alu(regs, PCIEM_ALU_CMP, insn->size, value, other);
+	if (insn->op == PCIEM_OP_LODS)
+		reg_write(regs, insn, 0, insn->size, value);
+	if (from_si)
+		regs->si += step;
+	if (insn->op != PCIEM_OP_LODS)
+		regs->di += step;
+	return 0;
+}
+
+static int emulate_string(struct pciem_trap *trap, const struct pciem_insn *insn)
+{
+	struct pt_regs *regs = trap->regs;
+	bool compares = insn->op == PCIEM_OP_CMPS || insn->op == PCIEM_OP_SCAS;
+	unsigned int work = STRING_WORK;
+	int err;
+
+	if (!insn->rep)
+		return string_element(trap, insn);
+	while (regs->cx) {
+		/* Where it no longer touches a BAR the CPU does it faster. */
+		if (!work-- || !(pciem_trap_touches(trap, regs->si, insn->size) ||
+				 pciem_trap_touches(trap, regs->di, insn->size)))
+			return 1;
+		err = string_element(trap, insn);
+		if (err)
+			return err;
+		regs->cx--;
+		if (compares && !(regs->flags & X86_EFLAGS_ZF) != (insn->rep == 0xf2))
+			break;
+	}
+	return 0;
+}
+
+int pciem_emulate(struct pciem_trap *trap, const struct pciem_insn *insn)
+{
+	struct pt_regs *regs = trap->regs;
+	unsigned long addr = effective_address(regs, insn);
+	u64 value;
+	int ret;
+
+	switch (insn->op) {
+	case PCIEM_OP_LOAD:
+	case PCIEM_OP_LOAD_SIGNED:
+	case PCIEM_OP_ALU_REG:
+	case PCIEM_OP_CMOV:
+		ret = emulate_read(trap, insn, addr);
+		break;
+	case PCIEM_OP_ALU_MEM:
+	case PCIEM_OP_XCHG:
+	case PCIEM_OP_XADD:
+	case PCIEM_OP_CMPXCHG:
+		ret = emulate_modify(trap, insn, addr);
+		break;
+	case PCIEM_OP_STORE:
+		value = source(regs, insn);
+		ret = pciem_trap_write(trap, addr, insn->size, insn->swap ? swap_bytes(value, insn->size) : value);
+		break;
+	case PCIEM_OP_SETCC:
+		ret = pciem_trap_write(trap, addr, 1, condition(insn->cc, regs->flags));
+		break;
+	case PCIEM_OP_MOVDIR64B:
+		ret = emulate_movdir64b(trap, insn, addr);
+		break;
+	case PCIEM_OP_FLUSH:
+		ret = 0;
+		break;
+	default:
+		ret = emulate_string(trap, insn);
+		break;
+	}
+	if (ret == 0) {
+		regs->ip += insn->len;
+		regs->flags &= ~X86_EFLAGS_RF;
+	}
+	return ret;
+}
