@@ -12,7 +12,7 @@ export interface DeviceParts {
   name: string
   model: string
   slot: Slot
-  registers: Map<number, RegisterMap>
+  registers: ReadonlyMap<number, RegisterMap>
   start(): void | Promise<void>
   close(): void | Promise<void>
 }
@@ -22,7 +22,7 @@ export class Device {
   readonly name: string
   readonly model: string
   readonly slot: Slot
-  readonly registers: Map<number, RegisterMap>
+  readonly registers: ReadonlyMap<number, RegisterMap>
   recording: string | undefined
   private recorder: Recorder | undefined
   private readonly monitor: Monitor

@@ -68,8 +68,7 @@ export class Session {
   }
 
   formatEvent(event: TraceEvent): string {
-    const named = event.bar === null ? undefined : this.registers(event.bar)
-    return formatEvent(event, { registers: named })
+    return formatEvent(event, { registers: event.bar === null ? undefined : this.registers(event.bar) })
   }
 
   /** Runs a shell command with the terminal; its exit status. */

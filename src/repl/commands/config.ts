@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { UsageError } from '../../errors.js'
-import { decodeConfigRegister, findConfigRegister } from '../../pci.js'
+import { configRegisterNames, decodeConfigRegister, findConfigRegister } from '../../pci.js'
 import { type Command, result } from '../command.js'
 import { hexdump } from '../hexdump.js'
 import { cut, hex, parseCount } from '../number.js'
@@ -30,7 +30,7 @@ function access(session: Session, word: string) {
     config.write(offset, width, Number((old & ~mask) | (cut(target.value, width) & mask)))
   }
   const value = config.read(offset, width)
-  const decoded = decodeConfigRegister(target.register, offset, width, value)
+  const decoded = decodeConfigRegister(offset, width, value, config.bytes())
   return { register: word.split('=')[0]!, offset, width, value, ...(decoded ? { decoded } : {}) }
 }
 
@@ -52,7 +52,7 @@ const cfg: Command = {
     const text = read.map((r) => `${r.register} = ${hex(r.value, r.width)}${'decoded' in r ? `  ${r.decoded}` : ''}`).join('\n')
     return result(read.length === 1 ? read[0]!.value : read.map((r) => r.value), text)
   },
-  complete: () => ['dump', 'VENDOR_ID', 'DEVICE_ID', 'COMMAND.w', 'STATUS.w', 'BASE_ADDRESS_0', 'CAP_PM', 'CAP_EXP', 'CAP_MSIX'],
+  complete: () => ['dump', ...configRegisterNames, 'CAP_PM', 'CAP_EXP', 'CAP_MSIX'],
 }
 
 export const configCommands = [cfg]
