@@ -133,6 +133,10 @@ export class Host {
     })
   }
 
+  hasQueue(id: number): boolean {
+    return this.#sizes.has(id)
+  }
+
   ring(id: number): void {
     this.writeRegister(DOORBELLS + id * 8, this.#tails.get(id) ?? 0)
   }

@@ -1,0 +1,46 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# Runs inside the guest, as the command of `pciem run nvme`: a file system on the
+# namespace, a tree of 64 MiB copied in, the driver unbound and bound again, and
+# every file's checksum compared.
+set -eu
+
+mount_point=$(mktemp -d)
+tree=$(mktemp -d)
+driver=/sys/bus/pci/drivers/nvme
+
+wait_for_disk() {
+	for _ in $(seq 300); do
+		for disk in /sys/bus/pci/devices/"$PCIEM_BDF"/nvme/nvme*/nvme*n1; do
+			[ -b "/dev/${disk##*/}" ] && { disk=/dev/${disk##*/}; return; }
+		done
+		sleep 0.1
+	done
+	echo "no disk of $PCIEM_BDF appeared" >&2
+	exit 1
+}
+
+for folder in $(seq 8); do
+	mkdir "$tree/$folder"
+	head -c 4194304 /dev/urandom >"$tree/$folder/large"
+	for file in $(seq 64); do
+		head -c 65536 /dev/urandom >"$tree/$folder/$file"
+	done
+done
+(cd "$tree" && find . -type f -exec sha256sum {} +) >"$tree.sums"
+
+wait_for_disk
+mkfs.ext4 -q "$disk"
+mount "$disk" "$mount_point"
+cp -r "$tree/." "$mount_point/"
+umount "$mount_point"
+
+echo "$PCIEM_BDF" >"$driver/unbind"
+echo "$PCIEM_BDF" >"$driver/bind"
+wait_for_disk
+mount "$disk" "$mount_point"
+(cd "$mount_point" && sha256sum --quiet -c "$tree.sums")
+umount "$mount_point"
+e2fsck -fn "$disk"
+echo "checksums equal: $(wc -l <"$tree.sums") files"
