@@ -12,6 +12,7 @@ const hardirq = 3
 /** u64 fields have their upper halves in a second array. */
 export class EventBatch {
   count = 0
+  segment = 0
   /** blobs that earlier frames of this segment have referred to */
   cursor = 0
   readonly kind = new Uint32Array(maxEvents)
@@ -41,6 +42,7 @@ export class EventBatch {
 
 /** The map of an EVENTS frame. */
 export interface EventsPayload {
+  segment: number
   count: number
   /** of the first event */
   seq: bigint
@@ -82,6 +84,7 @@ export class BatchEncoder {
     this.#sameKind('value', batch, batch.valueLo, batch.valueHi)
     this.#put('latency', batch.latencyLo, batch.latencyHi, batch.count)
     return {
+      segment: batch.segment,
       count: batch.count,
       seq: join(batch.seqLo[0]!, batch.seqHi[0]!),
       time: join(batch.timeLo[0]!, batch.timeHi[0]!),
@@ -186,6 +189,7 @@ export class BatchDecoder {
   decode(payload: EventsPayload, batch: EventBatch): void {
     const { columns, count } = payload
     batch.count = count
+    batch.segment = payload.segment
     batch.cursor = payload.blob ?? 0
     for (const name of plainColumns) this.#plain(columns[name], batch[name], count)
     checkBelow(batch.kind, count, 256, 'kind')

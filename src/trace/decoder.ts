@@ -19,6 +19,7 @@ export class EventDecoder {
   readonly #lenient: boolean
   #blobs: (Uint8Array | undefined)[] = []
   #blobBytes = 0
+  #segment = -1
   /** bytes of all BLOB frames */
   storedBytes = 0
 
@@ -31,7 +32,7 @@ export class EventDecoder {
   addBlobs(map: Fields): void {
     const first = uintField(map.first, 'first', maxSegmentBytes)
     const blobs = listField(map.blobs, 'blobs', maxSegmentBytes)
-    if (first === 0) this.forgetBlobs()
+    this.#enter(uintField(map.segment, 'segment'))
     if (first !== this.#blobs.length) {
       if (!this.#lenient || first < this.#blobs.length) throw new BadPayload('data frames are not in order')
       while (this.#blobs.length < first) this.#blobs.push(undefined)
@@ -45,19 +46,15 @@ export class EventDecoder {
     }
   }
 
-  /** After a gap, references may point at the wrong data. */
-  forgetBlobs(): void {
-    this.#blobs = []
-    this.#blobBytes = 0
-  }
-
   /** An EVENTS frame into `batch`. */
   decodeBatch(map: Fields): void {
     const count = uintField(map.count, 'count', maxEvents)
     if (count === 0) throw new BadPayload('an events frame is empty')
     const columns: EventsPayload['columns'] = {}
     for (const [name, column] of Object.entries(mapField(map.columns, 'columns'))) columns[name] = bytesField(column, name)
-    const payload: EventsPayload = { count, seq: u64Field(map.seq, 'seq'), time: u64Field(map.time, 'time'), columns }
+    const segment = uintField(map.segment, 'segment')
+    this.#enter(segment)
+    const payload: EventsPayload = { segment, count, seq: u64Field(map.seq, 'seq'), time: u64Field(map.time, 'time'), columns }
     if (map.blob !== undefined) payload.blob = uintField(map.blob, 'blob', maxSegmentBytes)
     this.#decoder.decode(payload, this.batch)
     this.#check()
@@ -114,6 +111,14 @@ export class EventDecoder {
     if (kind === 'lost') event.value = u64Field(map.count, 'count')
     else event.data = Buffer.from(textField(map.text, 'text'))
     return event
+  }
+
+  #enter(segment: number): void {
+    if (segment === this.#segment) return
+    if (segment < this.#segment) throw new BadPayload('segments are not in order')
+    this.#segment = segment
+    this.#blobs = []
+    this.#blobBytes = 0
   }
 
   #check(): void {

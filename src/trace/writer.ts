@@ -42,7 +42,6 @@ export class TraceWriter {
   readonly #counts = new Float64Array(kindNames.length)
   readonly #segments: Segment[] = []
   #segmentEvery = 1
-  #segmentCount = 0
   #segmentOpen = false
   #framesInSegment = 0
   #ordinal = 0
@@ -302,7 +301,7 @@ export class TraceWriter {
 
   #openSegment(seq: bigint): void {
     this.#segmentOpen = true
-    if (this.#segmentCount++ % this.#segmentEvery !== 0) return
+    if (this.#batch.segment % this.#segmentEvery !== 0) return
     this.#segments.push({ offset: this.#file.bytes, ordinal: this.#ordinal, seq })
     if (this.#segments.length < maxSegments) return
     const kept = this.#segments.filter((_, i) => i % 2 === 0)
@@ -314,13 +313,14 @@ export class TraceWriter {
     this.#segmentOpen = false
     this.#framesInSegment = 0
     this.#blobs.clear()
+    this.#batch.segment++
     this.#batch.cursor = 0
   }
 
   #dataFrame(unwritten: { first: number; blobs: Buffer[] }): void {
     for (const blob of unwritten.blobs) this.#blobBytes += blob.length
     const attempt = this.#compress && this.#storeData === 0
-    const codec = this.#frame(frameKinds.blob, unwritten, attempt)
+    const codec = this.#frame(frameKinds.blob, { segment: this.#batch.segment, ...unwritten }, attempt)
     if (this.#storeData > 0) this.#storeData--
     else if (attempt && codec !== codecDeflate) this.#storeData = stubbornFrames
   }

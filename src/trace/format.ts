@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT
+// Events as text: one line each, the same in the prompt, in `trace cat` and wherever else events are shown.
+import { configRegisterName, decodeConfigRegister, decodeFields, hexValue, locateRegister, type RegisterMap } from '../pci.js'
+import {
+  contextOf,
+  dmaDirections,
+  faultKinds,
+  flagCoherent,
+  flagDataLost,
+  flagDirectionMask,
+  flagForDevice,
+  flagOriginMask,
+  flagPending,
+  irqKinds,
+  resetKinds,
+  type TraceEvent,
+} from './event.js'
+import type { TraceFunction, TraceHeader } from './header.js'
+
+export interface FormatOptions {
+  /** of the event's BAR */
+  registers?: RegisterMap | undefined
+  /** config space of the event's function, to name registers of capabilities */
+  config?: Uint8Array | undefined
+  /** what times are counted from, ns; default: the clock's own zero */
+  start?: bigint | undefined
+}
+
+const whereWidth = 26
+const valueWidth = 18
+
+/** One line, no line feed: seq, time in s, context, kind, place, value, and what the bits mean. */
+export function formatEvent(event: TraceEvent, options: FormatOptions = {}): string {
+  const { where, value, notes } = describe(event, options)
+  const columns = [
+    String(event.seq).padStart(7),
+    formatTime(event.time - (options.start ?? 0n)).padStart(13),
+    formatContext(event.context).padEnd(13),
+    event.kind.padEnd(12),
+    where.padEnd(whereWidth),
+    value.padEnd(valueWidth),
+    notes.filter((note) => note !== '').join('  '),
+  ]
+  return columns.join(' ').trimEnd()
+}
+
+/** Where the event happened: a register by name if it has one, an address, a vector; '' for the rest. */
+export function formatPlace(event: TraceEvent, options: FormatOptions = {}): string {
+  const place = placeOf(event, options)
+  return event.func === 0 ? place : `f${event.func} ${place}`.trimEnd()
+}
+
+/** 'task 412', 'hardirq #13', 'device'. */
+export function formatContext(context: number): string {
+  const { class: name, instance } = contextOf(context)
+  if (name === undefined) return `context ${context}`
+  if (name === 'device' || instance === 0) return name
+  return name === 'hardirq' ? `${name} #${instance}` : `${name} ${instance}`
+}
+
+/** Seconds with nine places. */
+export function formatTime(ns: bigint): string {
+  const sign = ns < 0n ? '-' : ''
+  const size = ns < 0n ? -ns : ns
+  return `${sign}${size / 1_000_000_000n}.${(size % 1_000_000_000n).toString().padStart(9, '0')}`
+}
+
+/** '1.7 µs' and the like. */
+export function formatDuration(ns: bigint): string {
+  const number = Number(ns)
+  if (number < 1000) return `${number} ns`
+  if (number < 1e6) return `${(number / 1e3).toFixed(1)} µs`
+  return number < 1e9 ? `${(number / 1e6).toFixed(1)} ms` : `${(number / 1e9).toFixed(1)} s`
+}
+
+interface Description {
+  where: string
+  value: string
+  notes: string[]
+}
+
+function describe(event: TraceEvent, options: FormatOptions): Description {
+  const where = formatPlace(event, options)
+  const notes: string[] = []
+  let value = ''
+  switch (event.kind) {
+    case 'cfg-read':
+    case 'cfg-write':
+      value = hexValue(event.value, event.width)
+      notes.push(decodeConfigRegister(Number(event.addr), event.width, event.value, options.config) ?? '', ['', 'by the PCI core', 'by userspace', ''][event.flags & flagOriginMask]!)
+      break
+    case 'mmio-read':
+    case 'mmio-write':
+    case 'mmio-read-completion':
+    case 'io-read':
+    case 'io-write':
+      value = hexValue(event.value, event.width)
+      notes.push(fieldsOf(event, options.registers), event.latency > 0n ? `answered after ${formatDuration(event.latency)}` : '')
+      break
+    case 'mmio-read-request':
+      value = `${event.width} bytes`
+      break
+    case 'dma-read':
+    case 'dma-write':
+    case 'dma-atomic':
+    case 'p2p-read':
+    case 'p2p-write':
+      value = event.flags & flagDataLost ? 'data lost' : `${event.data?.length ?? 0} bytes`
+      break
+    case 'dma-map':
+    case 'dma-unmap':
+    case 'dma-sync':
+      value = `${event.value} bytes`
+      notes.push(dmaDirections[event.flags & flagDirectionMask]!, event.flags & flagCoherent ? 'coherent' : '', event.kind === 'dma-sync' ? (event.flags & flagForDevice ? 'for the device' : 'for the CPU') : '')
+      break
+    case 'irq':
+      value = irqKinds[Number(event.value)] ?? String(event.value)
+      if (event.flags & flagPending) notes.push('masked: pending')
+      break
+    case 'reset':
+      value = resetKinds[Number(event.value)] ?? String(event.value)
+      break
+    case 'power':
+      value = `D${event.value}`
+      break
+    case 'fault':
+      value = faultKinds[Number(event.value)] ?? String(event.value)
+      break
+    case 'remove':
+      value = event.value === 1n ? 'surprise' : 'orderly'
+      break
+    case 'lost':
+      value = `${event.value} transactions are missing here`
+      break
+    default:
+      value = printable(textOf(event))
+  }
+  if (event.cause > 0n) notes.push(`cause #${event.cause}`)
+  return { where, value, notes }
+}
+
+function placeOf(event: TraceEvent, options: FormatOptions): string {
+  const offset = Number(event.addr)
+  switch (event.kind) {
+    case 'cfg-read':
+    case 'cfg-write': {
+      const name = configRegisterName(offset, options.config)
+      return `cfg+0x${offset.toString(16).padStart(2, '0')}${name === undefined ? '' : ` ${name}`}`
+    }
+    case 'irq':
+      return irqKinds[Number(event.value)]?.startsWith('intx') ? '' : `vector ${event.addr}`
+    case 'dma-read':
+    case 'dma-write':
+    case 'dma-atomic':
+    case 'dma-map':
+    case 'dma-unmap':
+    case 'dma-sync':
+      return `iova 0x${event.addr.toString(16)}`
+    case 'p2p-read':
+    case 'p2p-write':
+      return `phys 0x${event.addr.toString(16)}`
+    default: {
+      if (event.bar === null) return event.addr === 0n ? '' : `0x${event.addr.toString(16)}`
+      const place = locateRegister(options.registers, offset)
+      const name = place === undefined ? '' : ` ${place.name}${place.within > 0 ? `+${place.within}` : ''}`
+      return `${event.bar === 6 ? 'rom' : `bar${event.bar}`}+0x${offset.toString(16)}${name}`
+    }
+  }
+}
+
+function fieldsOf(event: TraceEvent, registers: RegisterMap | undefined): string {
+  const place = locateRegister(registers, Number(event.addr))
+  return place?.register.fields ? decodeFields(place.register.fields, event.value, place.within, event.width) : ''
+}
+
+/** The text of a mark or the name of a driver. */
+export function textOf(event: TraceEvent): string {
+  return event.data ? Buffer.from(event.data.buffer, event.data.byteOffset, event.data.length).toString() : ''
+}
+
+/** A text of the recorded machine must not steer this terminal. */
+function printable(text: string): string {
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
+}
+
+/** Looks up names in a trace's header. */
+export class TraceNames {
+  readonly #functions = new Map<number, TraceFunction>()
+  readonly #registers = new Map<number, RegisterMap>()
+
+  constructor(header: TraceHeader) {
+    for (const { slot, functions } of header.devices) {
+      for (const fn of functions) {
+        this.#functions.set(slot * 8 + fn.func, fn)
+        for (const bar of fn.bars) if (bar.registers) this.#registers.set((slot * 8 + fn.func) * 8 + bar.index, bar.registers)
+      }
+    }
+  }
+
+  /** What formatEvent() needs to know of this event's device. */
+  options(event: TraceEvent): FormatOptions {
+    const fn = event.slot * 8 + event.func
+    return { registers: this.#registers.get(fn * 8 + (event.bar ?? 7)), config: this.#functions.get(fn)?.config.value }
+  }
+}
