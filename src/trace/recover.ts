@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Saves what is whole in a damaged file: every frame whose checksum holds, wherever it stands.
 import { randomUUID } from 'node:crypto'
+import { unlinkSync } from 'node:fs'
 import { PciemError, exitCodes } from '../errors.js'
 import { EventDecoder } from './decoder.js'
 import { BadPayload, TraceFormatError } from './errors.js'
@@ -45,7 +46,7 @@ class Rescue {
 
   run(out: string, options: { force?: boolean }): Recovery {
     const first = this.#frames().next()
-    if (first.done) throw new PciemError(`${this.source.path} holds nothing that can be saved; record again`, { code: 'ERR_PCIEM_TRACE', exitCode: exitCodes.failed })
+    if (first.done) throw this.#nothing()
     const header = this.#header(first.value)
     const decoder = new EventDecoder(header.devices[0]?.slot ?? 0, { lenient: true })
     const writer = TraceWriter.create(out, { ...header, uuid: randomUUID(), recovered: true }, options)
@@ -57,8 +58,16 @@ class Rescue {
     } finally {
       writer.close()
     }
+    if (this.#result.events === 0 && this.#everGap) {
+      unlinkSync(out)
+      throw this.#nothing()
+    }
     this.#result.complete = !this.#everGap && this.#result.lost === 0n && this.#result.dataLost === 0
     return this.#result
+  }
+
+  #nothing(): PciemError {
+    return new PciemError(`${this.source.path} holds no event that can be saved; record again`, { code: 'ERR_PCIEM_TRACE', exitCode: exitCodes.failed })
   }
 
   #header(first: Frame): TraceHeader {
