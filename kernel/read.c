@@ -338,13 +338,18 @@ void pciem_access_serve(struct pciem_access *acc)
 		acc->value = all_ones(acc->width);
 		return;
 	}
-	if (READ_ONCE(f->slot->gone) || !(pciem_config_command(f) & PCI_COMMAND_MEMORY)) {
+	acc->value &= all_ones(acc->width);
+	if (READ_ONCE(f->slot->gone)) {
 		serve_master_abort(acc);
 		return;
 	}
-	acc->value &= all_ones(acc->width);
+	/* A recording has the accesses that came while memory decoding was off, too. */
 	if (pciem_seq_access(acc) != PCIEM_SEQ_NOT_ACTIVE)
 		return;
+	if (!(pciem_config_command(f) & PCI_COMMAND_MEMORY)) {
+		serve_master_abort(acc);
+		return;
+	}
 	range = pciem_bar_range(bar, acc->offset);
 	if (acc->offset + acc->width > range.end && acc->width > 1) {
 		serve_split(acc);

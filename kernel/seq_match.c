@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The sequencer's driver side: finds the step that an access fulfils, and answers it.
+ *
+ * A lane is what one context did in the recording. Live contexts are bound to lanes
+ * loosely: a work item runs in another kworker each time, so an access first tries
+ * the lane where its context was last, then all others in the order of the trace.
+ *
+ * Locking in this file: seq->lock while looking and taking; none while emitting.
+ */
+#include <linux/hash.h>
+#include <linux/sched/signal.h>
+
+#include "sequencer.h"
+
+#define OPTIONAL_DEPTH	64		/* optional steps that one access may skip */
+#define DRY_SLEEP_MS	5000
+#define DRY_SPIN_NS	(10ULL * NSEC_PER_MSEC)
+
+enum fit {
+	FIT_NOT,
+	FIT_REGISTER,			/* but another value */
+	FIT_RENAMED,
+	FIT_EXACT,
+};
+
+enum outcome {
+	MATCHED,			/* step is taken, or the answer is a repeated one */
+	REFUSED,			/* it is over already */
+	DRY,
+	DIVERGED,
+};
+
+struct match {
+	enum outcome outcome;
+	struct seq_step *step;		/* NULL: folded */
+	u64 answer;
+	u32 pushes;			/* DRY: what had been pushed */
+	struct seq_divergence d;
+};
+
+/* ------------------------------------------------------------ under seq->lock */
+
+static bool value_renamed(struct pciem_seq *seq, const struct seq_step *step, u64 value)
+{
+	if (step->op == PCIEM_SEQ_EXPECT_CFG_WRITE)
+		return false;
+	/* Only a whole register can hold an address; masked ones hold fields. */
+	if (step->width == 8)
+		return step->mask == ~0ULL && pciem_seq_same_address(seq, step->value, value);
+	return step->width == 4 && (u32)step->mask == ~0U &&
+	       pciem_seq_same_half(seq, step->value, value);
+}
+
+static enum fit step_fit(struct pciem_seq *seq, const struct seq_step *step,
+			 const struct seq_live *live)
+{
+	if (step->op != live->op || step->func != live->func || step->addr != live->addr ||
+	    step->width != live->width || step->bar != live->bar)
+		return FIT_NOT;
+	if (step->op == PCIEM_SEQ_EXPECT_MMIO_READ || !((step->value ^ live->value) & step->mask))
+		return FIT_EXACT;
+	return value_renamed(seq, step, live->value) ? FIT_RENAMED : FIT_REGISTER;
+}
+
+/* The lane's step that live fulfils; *near: one of the same register with another value. */
+static struct seq_step *lane_find(struct pciem_seq *seq, struct seq_lane *lane,
+				  const struct seq_live *live, struct seq_step **near)
+{
+	unsigned int depth = 0;
+	struct seq_step *step;
+
+	list_for_each_entry(step, &lane->steps, queue) {
+		switch (step_fit(seq, step, live)) {
+		case FIT_EXACT:
+		case FIT_RENAMED:
+			return step;
+		case FIT_REGISTER:
+			if (!*near)
+				*near = step;
+			break;
+		case FIT_NOT:
+			break;
+		}
+		if (!(step->flags & PCIEM_SEQ_OPTIONAL) || ++depth == OPTIONAL_DEPTH)
+			break;
+	}
+	return NULL;
+}
+
+static struct seq_lane *context_lane(struct pciem_seq *seq, u32 context)
+{
+	u32 i = hash_32(context, ilog2(SEQ_CONTEXTS));
+
+	if (!seq->contexts[i].valid || seq->contexts[i].context != context)
+		return NULL;
+	return &seq->lanes[seq->contexts[i].lane];
+}
+
+static void context_bind(struct pciem_seq *seq, u32 context, u16 lane)
+{
+	u32 i = hash_32(context, ilog2(SEQ_CONTEXTS));
+
+	seq->contexts[i].context = context;
+	seq->contexts[i].lane = lane;
+	seq->contexts[i].valid = true;
+}
+
+static struct seq_step *any_find(struct pciem_seq *seq, struct seq_lane *own,
+				 const struct seq_live *live, struct seq_step **near)
+{
+	struct seq_step *step, *best = NULL, *close, *best_close = NULL;
+	struct seq_lane *lane;
+
+	if (own) {
+		best = lane_find(seq, own, live, near);
+		if (best)
+			return best;
+	}
+	list_for_each_entry(lane, &seq->lanes_used, used) {
+		close = NULL;
+		step = lane == own ? NULL : lane_find(seq, lane, live, &close);
+		if (step && (!best || step->index < best->index))
+			best = step;
+		if (close && (!best_close || close->index < best_close->index))
+			best_close = close;
+	}
+	if (!*near)
+		*near = best_close;
+	return best;
+}
+
+static bool repeat_fits(const struct seq_repeat *r, const struct seq_live *live)
+{
+	return r->valid && live->op == PCIEM_SEQ_EXPECT_MMIO_READ && r->func == live->func &&
+	       r->bar == live->bar && r->addr == live->addr && r->width == live->width;
+}
+
+static struct seq_repeat *repeat_find(struct pciem_seq *seq, struct seq_lane *own,
+				      const struct seq_live *live)
+{
+	struct seq_lane *lane;
+
+	if (own && repeat_fits(&own->repeat, live))
+		return &own->repeat;
+	list_for_each_entry(lane, &seq->lanes_used, used)
+		if (repeat_fits(&lane->repeat, live))
+			return &lane->repeat;
+	return NULL;
+}
+
+void pciem_seq_settle(struct pciem_seq *seq, struct seq_step *step, u64 at)
+{
+	struct seq_step *action, *next;
+
+	list_for_each_entry_safe(action, next, &step->causes, causes) {
+		list_del_init(&action->causes);
+		action->cause_met = true;
+		action->cause_seq = at;
+	}
+	seq->recent[step->index % SEQ_RECENT].index = step->index;
+	seq->recent[step->index % SEQ_RECENT].seq = at;
+	hlist_del_init(&step->by_index);
+	if (!list_empty(&step->open)) {
+		list_del_init(&step->open);
+		seq->pending--;
+	}
+	pciem_seq_step_free(seq, step);
+}
+
+/* Takes step out of its lane, and the optional ones that it skips. */
+static void step_take(struct pciem_seq *seq, struct seq_step *step, const struct seq_live *live)
+{
+	struct seq_lane *lane = &seq->lanes[step->lane];
+	struct seq_step *skipped, *next;
+
+	list_for_each_entry_safe(skipped, next, &lane->steps, queue) {
+		if (skipped == step)
+			break;
+		list_del_init(&skipped->queue);
+		seq->expects--;
+		seq->skipped++;
+		pciem_seq_settle(seq, skipped, 0);
+	}
+	list_del_init(&step->queue);
+	seq->expects--;
+	seq->matched++;
+	if (step_fit(seq, step, live) == FIT_RENAMED)
+		seq->renamed++;
+	lane->repeat = (struct seq_repeat) {
+		.valid = step->op == PCIEM_SEQ_EXPECT_MMIO_READ && step->flags & PCIEM_SEQ_REPEAT,
+		.func = step->func, .bar = step->bar, .width = step->width,
+		.addr = step->addr, .value = step->value,
+	};
+	context_bind(seq, live->context, step->lane);
+	seq->progress = ktime_get_mono_fast_ns();
+}
+
+static struct seq_step *lane_head(struct seq_lane *lane)
+{
+	return lane ? list_first_entry_or_null(&lane->steps, struct seq_step, queue) : NULL;
+}
+
+/* Nothing fits: say why. */
+static void match_failed(struct pciem_seq *seq, struct seq_lane *own, struct seq_step *near,
+			 const struct seq_live *live, struct match *m)
+{
+	struct seq_step *step = near ?: lane_head(own) ?: pciem_seq_oldest(seq);
+
+	m->pushes = seq->pushes;
+	if (!near && !seq->last_pushed && (!seq->expects || (own && !lane_head(own)))) {
+		m->outcome = DRY;
+		return;
+	}
+	m->outcome = DIVERGED;
+	m->d = (struct seq_divergence) {
+		.reason = near ? PCIEM_DIVERGED_VALUE :
+			  seq->expects ? PCIEM_DIVERGED_ACCESS : PCIEM_DIVERGED_PAST_END,
+		.index = step ? step->index : ~0ULL,
+		.expected = step ? step->value : 0,
+		.actual = live->value,
+		.kind = live->kind, .func = live->func, .bar = live->bar, .width = live->width,
+		.addr = live->addr,
+		.ip = live->ip,
+	};
+}
+
+static void seq_match(struct pciem_seq *seq, const struct seq_live *live, struct match *m)
+{
+	struct seq_step *step, *near = NULL;
+	struct seq_repeat *repeat;
+	struct seq_lane *own;
+	unsigned long flags;
+
+	*m = (struct match) { .outcome = MATCHED };
+	raw_spin_lock_irqsave(&seq->lock, flags);
+	own = context_lane(seq, live->context);
+	if (!pciem_seq_running(seq)) {
+		m->outcome = REFUSED;
+	} else if ((step = any_find(seq, own, live, &near))) {
+		step_take(seq, step, live);
+		m->step = step;
+		m->answer = step->value;
+	} else if ((repeat = repeat_find(seq, own, live))) {
+		seq->folded++;
+		m->answer = repeat->value;
+	} else {
+		match_failed(seq, own, near, live, m);
+	}
+	raw_spin_unlock_irqrestore(&seq->lock, flags);
+}
+
+/* ------------------------------------------------------------------ no lock held */
+
+static bool pushed_since(struct pciem_seq *seq, u32 pushes)
+{
+	return READ_ONCE(seq->pushes) != pushes || READ_ONCE(seq->stopped) ||
+	       READ_ONCE(seq->slot->gone);
+}
+
+/* Userspace is late with its next steps. False: too late. */
+static bool dry_wait(struct pciem_seq *seq, u32 pushes)
+{
+	u64 end;
+
+	if (pciem_may_sleep()) {
+		wait_event_killable_timeout(seq->pushed, pushed_since(seq, pushes),
+					    msecs_to_jiffies(DRY_SLEEP_MS));
+	} else {
+		end = ktime_get_mono_fast_ns() + DRY_SPIN_NS;
+		while (!pushed_since(seq, pushes) && ktime_get_mono_fast_ns() < end)
+			cpu_relax();
+	}
+	return READ_ONCE(seq->pushes) != pushes;
+}
+
+static void seq_went_dry(struct pciem_seq *seq, const struct seq_live *live)
+{
+	struct pciem_slot *slot = seq->slot;
+	unsigned long flags;
+	bool first;
+
+	raw_spin_lock_irqsave(&seq->lock, flags);
+	first = pciem_seq_running(seq);
+	if (first)
+		seq->state = PCIEM_SEQ_STATE_DRY;
+	raw_spin_unlock_irqrestore(&seq->lock, flags);
+	if (!first)
+		return;
+	pciem_stream_fault(slot->func[live->func], PCIEM_FAULT_SEQ_DRY, live->bar, live->width,
+			   live->addr, 0);
+	pciem_stream_event(slot, PCIEM_EVENT_SEQ_DRY, live->addr);
+}
+
+/* Whether the access is expected; if so, m says what was matched. */
+static bool seq_expects(struct pciem_seq *seq, const struct seq_live *live, struct match *m)
+{
+	for (;;) {
+		seq_match(seq, live, m);
+		switch (m->outcome) {
+		case MATCHED:
+			return true;
+		case REFUSED:
+			return false;
+		case DIVERGED:
+			pciem_seq_diverge(seq, &m->d);
+			return false;
+		case DRY:
+			if (dry_wait(seq, m->pushes))
+				continue;
+			seq_went_dry(seq, live);
+			return false;
+		}
+	}
+}
+
+static void seq_settle(struct pciem_seq *seq, struct seq_step *step, u64 at)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&seq->lock, flags);
+	pciem_seq_settle(seq, step, at);
+	raw_spin_unlock_irqrestore(&seq->lock, flags);
+	pciem_seq_pump(seq);
+}
+
+static bool access_ignored(struct pciem_seq *seq, const struct pciem_access *acc)
+{
+	const struct pciem_seq_ignore *ig;
+	u64 at, nth;
+	u32 i;
+
+	for (i = 0; i < seq->nr_ignores; i++) {
+		ig = &seq->ignores[i];
+		if (ig->func != acc->bar->func->num || ig->bar_index != acc->bar->index ||
+		    acc->offset < ig->offset)
+			continue;
+		at = acc->offset - ig->offset;
+		if (ig->count > 1) {
+			nth = div_u64(at, ig->stride);
+			if (nth >= ig->count)
+				continue;
+			at -= nth * ig->stride;
+		}
+		if (at < ig->length)
+			return true;
+	}
+	return false;
+}
+
+static u64 access_emit(const struct pciem_access *acc, u8 kind)
+{
+	struct pciem_txn txn = {
+		.rec = {
+			.kind = kind, .func = acc->bar->func->num, .bar = acc->bar->index,
+			.width = acc->width, .addr = acc->offset, .value = acc->value,
+		},
+	};
+
+	pciem_stream_emit(acc->bar->func->slot, &txn);
+	return txn.seq;
+}
+
+enum pciem_seq_result pciem_seq_access(struct pciem_access *acc)
+{
+	struct pciem_seq *seq = smp_load_acquire(&acc->bar->func->slot->seq);
+	struct seq_live live = {
+		.op = acc->write ? PCIEM_SEQ_EXPECT_MMIO_WRITE : PCIEM_SEQ_EXPECT_MMIO_READ,
+		.kind = acc->write ? PCIEM_RECORD_MMIO_WRITE : PCIEM_RECORD_MMIO_READ,
+		.func = acc->bar->func->num, .bar = acc->bar->index, .width = acc->width,
+		.addr = acc->offset, .value = acc->write ? acc->value : 0, .ip = acc->ip,
+	};
+	unsigned long flags;
+	struct match m;
+	u64 at;
+
+	if (!seq)
+		return PCIEM_SEQ_NOT_ACTIVE;
+	if (access_ignored(seq, acc)) {
+		raw_spin_lock_irqsave(&seq->lock, flags);
+		seq->ignored++;
+		raw_spin_unlock_irqrestore(&seq->lock, flags);
+		return PCIEM_SEQ_NOT_ACTIVE;
+	}
+	live.context = pciem_context_current();
+	if (!seq_expects(seq, &live, &m)) {
+		if (!acc->write)
+			acc->value = acc->width == 8 ? ~0ULL : BIT_ULL(acc->width * 8) - 1;
+		access_emit(acc, live.kind);
+		return PCIEM_SEQ_REFUSED;
+	}
+	if (!acc->write)
+		acc->value = m.answer;
+	at = access_emit(acc, live.kind);
+	if (m.step)
+		seq_settle(seq, m.step, at);
+	return PCIEM_SEQ_SERVED;
+}
+
+enum pciem_seq_result pciem_seq_config_write(struct pciem_func *f, int where, int size, u32 val)
+{
+	struct pciem_seq *seq = smp_load_acquire(&f->slot->seq);
+	struct seq_live live = {
+		.op = PCIEM_SEQ_EXPECT_CFG_WRITE, .kind = PCIEM_RECORD_CFG_WRITE,
+		.func = f->num, .bar = 0xff, .width = size, .addr = where, .value = val,
+	};
+	struct match m;
+
+	if (!seq || READ_ONCE(f->slot->gone))
+		return PCIEM_SEQ_NOT_ACTIVE;
+	live.context = pciem_context_current();
+	if (!seq_expects(seq, &live, &m))
+		return PCIEM_SEQ_REFUSED;
+	/* Its record is the caller's, just before or after: close enough for a cause. */
+	seq_settle(seq, m.step, READ_ONCE(f->slot->stream.seq));
+	return PCIEM_SEQ_SERVED;
+}

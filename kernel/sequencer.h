@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of the sequencer share: sequencer.c (loading), seq_match.c (driver
+ * accesses), seq_action.c (device actions), seq_rename.c (IOVAs), seq_report.c.
+ *
+ * seq->lock guards everything but what is marked otherwise. Nothing is emitted under
+ * it. A matched step leaves its lane at once, but stays open until its record has a
+ * seq: only then may actions that wait for it run, and name it as their cause.
+ */
+#ifndef PCIEM_SEQUENCER_H
+#define PCIEM_SEQUENCER_H
+
+#include <linux/hrtimer.h>
+#include <linux/kallsyms.h>
+#include <linux/llist.h>
+
+#include "pciem.h"
+
+#define SEQ_LANES	1024
+#define SEQ_CONTEXTS	256
+#define SEQ_RECENT	4096
+#define SEQ_PAIRS	16384
+#define SEQ_DATA_MAX	SZ_256M
+#define SEQ_STACK_TEXT	SZ_4K
+
+/* A payload, freed in a work item: steps are consumed where vfree() may not be called. */
+struct seq_data {
+	struct llist_node node;
+	u32 len;
+	u8 bytes[];
+};
+
+struct seq_step {
+	struct list_head queue;		/* its lane, the actions, a function's maps, or the free ones */
+	struct list_head open;		/* required expects, in order */
+	struct list_head causes;	/* of an expect: the actions it causes; of an action: its place there */
+	struct hlist_node by_index;	/* expects that have not been settled */
+	u64 index, addr, value, mask;
+	u64 cause_seq;			/* the live seq of the cause, once it is met */
+	struct seq_data *data;
+	u32 flags, data_len;
+	u16 lane;
+	u8 op, func, bar, width;
+	bool cause_met;
+	bool promised;			/* a map: its IOVA is the hint of one under way */
+};
+
+/* The lane's last matched read, if it may come again. */
+struct seq_repeat {
+	bool valid;
+	u8 func, bar, width;
+	u64 addr, value;
+};
+
+struct seq_lane {
+	struct list_head steps;
+	struct list_head used;		/* in seq->lanes_used, once it had a step */
+	struct seq_repeat repeat;
+};
+
+/* IOVAs of the recording that live mappings have elsewhere. */
+struct seq_pair {
+	struct rb_node node;
+	bool linked;
+	u64 recorded, live, len;
+};
+
+/* A driver access, as the sequencer sees it. */
+struct seq_live {
+	u8 op;				/* PCIEM_SEQ_EXPECT_* */
+	u8 kind;			/* PCIEM_RECORD_* */
+	u8 func, bar, width;
+	u64 addr, value;
+	unsigned long ip;
+	u32 context;
+};
+
+struct seq_divergence {
+	u32 reason;
+	u64 index, expected, actual, addr;
+	u8 kind, func, bar, width;
+	u64 payload_offset;
+	const u8 *expected_data, *actual_data;
+	u32 data_len;
+	unsigned long ip;
+	bool device;			/* an action of ours, not an access */
+};
+
+struct pciem_seq {
+	struct pciem_slot *slot;
+	raw_spinlock_t lock;
+	u32 state;			/* PCIEM_SEQ_*; READ_ONCE outside the lock */
+	bool claimed;			/* somebody is filling the report */
+	bool stopped;
+	bool last_pushed;
+	u64 hold_ns;
+	u64 progress;			/* when an access was last matched */
+
+	/* constant after SEQ_START */
+	u32 window;
+	u32 nr_ignores;
+	struct pciem_seq_ignore *ignores;
+	struct seq_step *steps;
+	struct seq_lane *lanes;
+	struct hlist_head *index_hash;
+	u32 index_bits;
+	u8 *scratch;			/* PCIEM_DMA_CHUNK bytes; of who is pumping */
+
+	struct list_head free, open, actions, lanes_used;
+	struct list_head maps[PCIEM_MAX_FUNCTIONS];
+	u32 used;			/* steps */
+	u32 expects;			/* of them, in lanes */
+	u32 pending;			/* required expects not settled, and actions not done */
+	u64 last_index;
+	struct { u64 index, seq; } recent[SEQ_RECENT];
+	struct { u32 context; u16 lane; bool valid; } contexts[SEQ_CONTEXTS];
+
+	bool pumping;			/* one context at a time runs actions */
+	bool waiting;			/* a DO_WAIT is under way */
+	u64 wait_until;
+	u64 early_below;		/* actions below this index need their cause only */
+	struct hrtimer timer;
+	struct work_struct pump_work;
+
+	struct rb_root pairs;
+	struct seq_pair *pair;		/* the ring that pairs come from */
+	u32 next_pair;
+
+	bool low_told, done_told, tell_low, tell_done;
+	u64 matched, done, folded, renamed, ignored, skipped, early, unexpected_maps;
+
+	struct mutex push_lock;
+	atomic64_t data_bytes;
+	struct llist_head dead_data;
+	struct work_struct free_work;
+	wait_queue_head_t pushed;
+	u32 pushes;
+
+	/* written once, by who claimed it, before state says DIVERGED */
+	struct pciem_seq_status report;
+	char symbol[KSYM_SYMBOL_LEN];
+	char stack[SEQ_STACK_TEXT];
+	u32 stack_len;
+};
+
+/* sequencer.c */
+void pciem_seq_step_free(struct pciem_seq *seq, struct seq_step *step);		/* lock */
+struct seq_step *pciem_seq_oldest(struct pciem_seq *seq);			/* lock */
+bool pciem_seq_running(struct pciem_seq *seq);					/* lock */
+
+/* seq_match.c */
+void pciem_seq_settle(struct pciem_seq *seq, struct seq_step *step, u64 at);	/* lock */
+
+/* seq_action.c */
+void pciem_seq_pump(struct pciem_seq *seq);
+void pciem_seq_action_init(struct pciem_seq *seq);
+void pciem_seq_action_stop(struct pciem_seq *seq);
+
+/* seq_rename.c; all under lock */
+u64 pciem_seq_translate(struct pciem_seq *seq, u64 recorded);
+bool pciem_seq_same_address(struct pciem_seq *seq, u64 recorded, u64 live);
+bool pciem_seq_same_half(struct pciem_seq *seq, u32 recorded, u32 live);
+
+/* seq_report.c */
+void pciem_seq_diverge(struct pciem_seq *seq, const struct seq_divergence *d);
+
+#endif /* PCIEM_SEQUENCER_H */
