@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What config.c, caps.c, bus.c, bridge.c, irq.c and iommu.c share: the host bridge
+ * of a slot, with one root port and the slot's functions below it.
+ */
+#ifndef PCIEM_BUS_H
+#define PCIEM_BUS_H
+
+#include <linux/kref.h>
+#include <linux/msi.h>
+
+#include "pciem.h"
+
+#define PCIEM_ROOT_BUS		0
+#define PCIEM_PORT_DEVFN	PCI_DEVFN(1, 0)
+#define PCIEM_CHILD_BUS		1	/* behind the root port: the functions, device 0 */
+
+/*
+ * Lives as long as anybody holds a pci_dev of the slot, for which an open file on
+ * the driver's side is enough; until then it keeps the slot and the module.
+ */
+struct pciem_bridge {
+	struct pci_sysdata sysdata;	/* first: pci_domain_nr() and our pci_ops look here */
+	struct kref ref;		/* slot->bridge, and the host bridge's device */
+	struct pciem_slot *slot;
+	struct pci_host_bridge *host;
+	struct pci_bus *bus;		/* the root bus; pci rescan/remove lock */
+	raw_spinlock_t port_lock;	/* port */
+	struct pciem_config_space port;	/* the root port's */
+	struct resource busn;
+	struct resource low, high;	/* windows below 4 GiB and above; no parent: not allocated */
+	struct fwnode_handle *msi_fwnode;
+	struct irq_domain *msi_domain;
+	struct msi_domain_info msi_info;
+	struct completion released;	/* the last pci_dev is gone */
+	struct work_struct free_work;
+};
+
+/* ---------------------------------------------------------------- config.c */
+static inline u16 pciem_cfg_get16(const struct pciem_config_space *cfg, int where)
+{
+	return get_unaligned_le16(&cfg->value[where]);
+}
+
+static inline u32 pciem_cfg_get32(const struct pciem_config_space *cfg, int where)
+{
+	return get_unaligned_le32(&cfg->value[where]);
+}
+
+static inline void pciem_cfg_set16(struct pciem_config_space *cfg, int where, u16 value, u16 writable)
+{
+	put_unaligned_le16(value, &cfg->value[where]);
+	put_unaligned_le16(writable, &cfg->writable[where]);
+}
+
+static inline void pciem_cfg_set32(struct pciem_config_space *cfg, int where, u32 value, u32 writable)
+{
+	put_unaligned_le32(value, &cfg->value[where]);
+	put_unaligned_le32(writable, &cfg->writable[where]);
+}
+
+u32 pciem_cfg_load(const struct pciem_config_space *cfg, int where, int size);
+/* A write as hardware takes it: writable bits change, write-1-to-clear bits clear. */
+void pciem_cfg_store(struct pciem_config_space *cfg, int where, int size, u32 val);
+bool pciem_cfg_touches(int where, int size, int reg, int bytes);
+/* Emits the reset, and brings back what it brings back. */
+void pciem_config_reset(struct pciem_func *f, u64 kind, u64 cause);
+void pciem_config_init(void);
+
+/* ------------------------------------------------------------------ caps.c */
+/* The root port's PM and PCIe capabilities. */
+void pciem_caps_port(struct pciem_config_space *cfg);
+/* where: a table's or PBA's offset with its BAR in the low bits */
+bool pciem_caps_inside_bar(struct pciem_func *f, u32 where, u64 length);
+
+/* ---------------------------------------------------------------- bridge.c */
+/* Finds room for every BAR, and programs BARs and the root port as firmware does. */
+int pciem_bridge_place(struct pciem_bridge *b);
+void pciem_bridge_release_windows(struct pciem_bridge *b);
+int pciem_bridge_port_read(struct pciem_bridge *b, int where, int size, u32 *val);
+int pciem_bridge_port_write(struct pciem_bridge *b, int where, int size, u32 val);
+
+/* ------------------------------------------------------------------- irq.c */
+int pciem_irq_init(struct pciem_func *f);
+void pciem_irq_exit(struct pciem_func *f);
+void pciem_irq_reset(struct pciem_func *f);	/* pending vectors are forgotten */
+
+/* ----------------------------------------------------------------- iommu.c */
+/* What a driver left mapped is unmapped, with one log line: the memory may be anybody's now. */
+void pciem_iommu_drop(struct pciem_func *f);
+
+#endif /* PCIEM_BUS_H */

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A soft IOMMU: the mappings of a function, and where they are placed. IOVAs depend
+ * on nothing but the order and the sizes of the map calls, so that they repeat from
+ * run to run; a guard page behind each makes an overrun a fault; addresses are handed
+ * out in a circle, so that one that was unmapped stays unused for long.
+ *
+ * Locking in this file: iommu->lock for the tree. A device access copies under it, in
+ * small slices (dma.c): once a mapping is out of the tree nobody touches its memory.
+ */
+#include <linux/dma-map-ops.h>
+#include <linux/dma-mapping.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "bus.h"
+#include "dma-ops.h"
+#include "iommu.h"
+
+#define IOVA_BASE	0x10000000ULL	/* no driver takes it for zero or for RAM */
+#define IOVA_BASE_LOW	0x00100000ULL	/* for devices with few address bits */
+
+/* ------------------------------------------------------------------------ the tree */
+
+static struct pciem_mapping *entry(struct rb_node *node)
+{
+	return rb_entry_safe(node, struct pciem_mapping, node);
+}
+
+/* The last mapping that begins at or below iova. */
+static struct pciem_mapping *find_below(struct pciem_iommu *iommu, u64 iova)
+{
+	struct rb_node *node = iommu->tree.rb_node;
+	struct pciem_mapping *m, *best = NULL;
+
+	while (node) {
+		m = entry(node);
+		if (iova < m->iova) {
+			node = node->rb_left;
+		} else {
+			best = m;
+			node = node->rb_right;
+		}
+	}
+	return best;
+}
+
+static void insert(struct pciem_iommu *iommu, struct pciem_mapping *m)
+{
+	struct rb_node **p = &iommu->tree.rb_node, *parent = NULL;
+
+	while (*p) {
+		parent = *p;
+		p = m->iova < entry(parent)->iova ? &parent->rb_left : &parent->rb_right;
+	}
+	rb_link_node(&m->node, parent, p);
+	rb_insert_color(&m->node, &iommu->tree);
+	list_add_tail(&m->link, &iommu->live);
+	iommu->nr++;
+}
+
+static void erase(struct pciem_iommu *iommu, struct pciem_mapping *m)
+{
+	unsigned int t = iommu->next_tomb++ % PCIEM_TOMBSTONES;
+
+	rb_erase(&m->node, &iommu->tree);
+	list_del(&m->link);
+	iommu->nr--;
+	iommu->tomb[t].iova = m->iova;
+	iommu->tomb[t].end = m->iova + m->len;
+}
+
+/* ----------------------------------------------------------------------- placement */
+
+/* First byte behind the mapping and its guard page. */
+static u64 behind(const struct pciem_mapping *m)
+{
+	return PAGE_ALIGN(m->iova + m->len) + PAGE_SIZE;
+}
+
+/* Where from `from` on the window fits; 0 if nowhere. */
+static u64 search(struct pciem_iommu *iommu, const struct pciem_iova_wish *w, u64 from)
+{
+	u64 span = PAGE_ALIGN(w->offset + w->len) + PAGE_SIZE;
+	struct pciem_mapping *m;
+	u64 at = ALIGN(from, w->align);
+
+	m = find_below(iommu, at);
+	if (!m)
+		m = entry(rb_first(&iommu->tree));
+	while (at <= w->top && w->top - at >= span - PAGE_SIZE - 1) {
+		u64 start = at + w->offset, end = start + w->len - 1;
+
+		if ((start & ~w->boundary) != (end & ~w->boundary)) {
+			at = ALIGN((start | w->boundary) + 1, w->align);
+			continue;
+		}
+		while (m && behind(m) <= at)
+			m = entry(rb_next(&m->node));
+		if (!m || at + span <= (m->iova & PAGE_MASK))
+			return at;
+		at = ALIGN(behind(m), w->align);
+	}
+	return 0;
+}
+
+/* The recorded address if it is free; else the next fit, from where the last one ended. */
+static u64 place(struct pciem_iommu *iommu, const struct pciem_iova_wish *w)
+{
+	u64 base = w->top > DMA_BIT_MASK(30) ? IOVA_BASE : IOVA_BASE_LOW;
+	u64 at = w->hint - (w->offset & PAGE_MASK);
+
+	if (w->hint && IS_ALIGNED(at, w->align) && search(iommu, w, at) == at)
+		return at;
+	at = search(iommu, w, clamp(iommu->cursor, base, w->top));
+	if (!at)
+		at = search(iommu, w, base);
+	if (at)
+		iommu->cursor = PAGE_ALIGN(at + w->offset + w->len) + PAGE_SIZE;
+	return at;
+}
+
+/* ---------------------------------------------------------------- map, unmap, sync */
+
+dma_addr_t pciem_iommu_map(struct device *dev, phys_addr_t phys, struct pciem_iova_wish *wish,
+			   u16 flags)
+{
+	struct pciem_func *f = pciem_func_of(dev);
+	struct pciem_iommu *iommu = f ? READ_ONCE(f->iommu) : NULL;
+	struct pciem_mapping *m;
+	unsigned long irqflags;
+	u64 at, iova, seq, token = 0;
+
+	if (!iommu || !wish->len || wish->len > wish->top)
+		return DMA_MAPPING_ERROR;
+	m = kzalloc(sizeof(*m), GFP_ATOMIC | __GFP_NOWARN);
+	if (!m)
+		return DMA_MAPPING_ERROR;
+	m->phys = phys;
+	m->len = wish->len;
+	m->ram = pfn_valid(PHYS_PFN(phys)) && !(flags & PCIEM_MAP_RESOURCE);
+	flags &= ~PCIEM_MAP_RESOURCE;
+	m->flags = flags;
+	wish->hint = pciem_seq_map_hint(f, m->len, flags, phys & ~PAGE_MASK, &token);
+
+	raw_spin_lock_irqsave(&iommu->lock, irqflags);
+	at = place(iommu, wish);
+	m->iova = iova = at + wish->offset;
+	if (at)
+		insert(iommu, m);
+	raw_spin_unlock_irqrestore(&iommu->lock, irqflags);
+	if (!at) {
+		kfree(m);
+		return DMA_MAPPING_ERROR;
+	}
+
+	pciem_seq_mapped(f, token, iova);
+	seq = pciem_stream_note(f, PCIEM_RECORD_DMA_MAP, flags, iova, wish->len, 0);
+	/* Nobody but us can unmap it: the driver does not know the address yet. */
+	WRITE_ONCE(m->seq, seq);
+	return iova;
+}
+
+void pciem_iommu_unmap(struct device *dev, dma_addr_t iova)
+{
+	struct pciem_func *f = pciem_func_of(dev);
+	struct pciem_iommu *iommu = f ? READ_ONCE(f->iommu) : NULL;
+	struct pciem_mapping *m;
+	unsigned long flags;
+
+	if (!iommu)
+		return;
+	raw_spin_lock_irqsave(&iommu->lock, flags);
+	m = find_below(iommu, iova);
+	if (m && m->iova == iova)
+		erase(iommu, m);
+	else
+		m = NULL;
+	raw_spin_unlock_irqrestore(&iommu->lock, flags);
+	if (!m) {
+		dev_warn_ratelimited(dev, "driver unmaps %pad, which is not mapped\n", &iova);
+		return;
+	}
+	pciem_stream_note(f, PCIEM_RECORD_DMA_UNMAP, m->flags, m->iova, m->len, 0);
+	kfree(m);
+}
+
+void pciem_iommu_sync(struct device *dev, dma_addr_t iova, size_t len, u16 flags)
+{
+	struct pciem_func *f = pciem_func_of(dev);
+
+	if (f)
+		pciem_stream_note(f, PCIEM_RECORD_DMA_SYNC, flags, iova, len, 0);
+}
+
+/* ------------------------------------------------------------------ device accesses */
+
+static u64 fault_of(struct pciem_iommu *iommu, u64 iova)
+{
+	unsigned int i;
+
+	for (i = 0; i < PCIEM_TOMBSTONES; i++)
+		if (iova >= iommu->tomb[i].iova && iova < iommu->tomb[i].end)
+			return PCIEM_FAULT_IOMMU_AFTER_UNMAP;
+	return PCIEM_FAULT_IOMMU_UNMAPPED;
+}
+
+static bool direction_allows(const struct pciem_mapping *m, unsigned int access)
+{
+	switch (m->flags & PCIEM_RF_DIR_MASK) {
+	case DMA_TO_DEVICE:
+		return access == PCIEM_ACCESS_READ;
+	case DMA_FROM_DEVICE:
+		return access == PCIEM_ACCESS_WRITE;
+	default:
+		return true;
+	}
+}
+
+u64 pciem_iommu_translate(struct pciem_iommu *iommu, u64 iova, u64 len, unsigned int access,
+			  void **va, u64 *fault)
+{
+	struct pciem_mapping *m = find_below(iommu, iova);
+
+	lockdep_assert_held(&iommu->lock);
+	/* Another device's registers are no memory: that would be peer-to-peer. */
+	if (!m || iova - m->iova >= m->len || !m->ram) {
+		*fault = fault_of(iommu, iova);
+		return 0;
+	}
+	if (!direction_allows(m, access)) {
+		*fault = PCIEM_FAULT_IOMMU_DIRECTION;
+		return 0;
+	}
+	*va = phys_to_virt(m->phys + (iova - m->iova));
+	return min(len, m->len - (iova - m->iova));
+}
+
+/* ----------------------------------------------------------------- the owner's call */
+
+int pciem_dma_maps(struct pciem_func *f, struct pciem_dma_maps *arg)
+{
+	struct pciem_iommu *iommu = f->iommu;
+	struct pciem_dma_map_entry *entries = NULL;
+	struct pciem_mapping *m;
+	unsigned long flags;
+	unsigned int room, nr = 0;
+	int ret = 0;
+
+	if (!iommu)
+		return -EBUSY;
+	room = min(arg->count, READ_ONCE(iommu->nr));
+	if (room) {
+		entries = kvcalloc(room, sizeof(*entries), GFP_KERNEL);
+		if (!entries)
+			return -ENOMEM;
+	}
+	raw_spin_lock_irqsave(&iommu->lock, flags);
+	arg->count = iommu->nr;
+	list_for_each_entry(m, &iommu->live, link) {
+		if (nr == room)
+			break;
+		entries[nr++] = (struct pciem_dma_map_entry) {
+			.iova = m->iova, .length = m->len, .seq = m->seq, .flags = m->flags,
+		};
+	}
+	raw_spin_unlock_irqrestore(&iommu->lock, flags);
+	if (nr && copy_to_user(u64_to_user_ptr(arg->entries), entries, nr * sizeof(*entries)))
+		ret = -EFAULT;
+	kvfree(entries);
+	return ret;
+}
+
+/* -------------------------------------------------------------------- init and exit */
+
+int pciem_iommu_init(struct pciem_func *f)
+{
+	struct pciem_iommu *iommu = kvzalloc(sizeof(*iommu), GFP_KERNEL_ACCOUNT);
+
+	if (!iommu)
+		return -ENOMEM;
+	raw_spin_lock_init(&iommu->lock);
+	iommu->tree = RB_ROOT;
+	INIT_LIST_HEAD(&iommu->live);
+	WRITE_ONCE(f->iommu, iommu);
+	return 0;
+}
+
+void pciem_iommu_drop(struct pciem_func *f)
+{
+	struct pciem_iommu *iommu = f->iommu;
+	struct pciem_mapping *m, *tmp;
+	unsigned long flags;
+	LIST_HEAD(left);
+	unsigned int nr;
+
+	if (!iommu)
+		return;
+	raw_spin_lock_irqsave(&iommu->lock, flags);
+	nr = iommu->nr;
+	list_for_each_entry_safe(m, tmp, &iommu->live, link) {
+		erase(iommu, m);
+		list_add_tail(&m->link, &left);
+	}
+	raw_spin_unlock_irqrestore(&iommu->lock, flags);
+	if (!nr)
+		return;
+	m = list_first_entry(&left, struct pciem_mapping, link);
+	pr_warn("pciem: slot %u function %u: the driver left %u DMA mappings behind, the first at %#llx, %llu bytes\n",
+		f->slot->id, f->num, nr, m->iova, m->len);
+	list_for_each_entry_safe(m, tmp, &left, link)
+		kfree(m);
+}
+
+void pciem_iommu_exit(struct pciem_func *f)
+{
+	pciem_iommu_drop(f);
+	kvfree(f->iommu);
+	WRITE_ONCE(f->iommu, NULL);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What iommu.c and dma.c share: the mappings of one function.
+ */
+#ifndef PCIEM_IOMMU_H
+#define PCIEM_IOMMU_H
+
+#include <linux/rbtree.h>
+
+#include "pciem.h"
+
+#define PCIEM_TOMBSTONES	1024
+
+struct pciem_mapping {
+	struct rb_node node;
+	struct list_head link;		/* oldest first */
+	u64 iova, len;
+	phys_addr_t phys;
+	u64 seq;			/* of its dma-map */
+	u16 flags;			/* PCIEM_RF_DIR_MASK | PCIEM_RF_COHERENT */
+	bool ram;			/* phys has a kernel address */
+};
+
+struct pciem_iommu {
+	raw_spinlock_t lock;
+	struct rb_root tree;		/* by iova */
+	struct list_head live;
+	unsigned int nr;
+	u64 cursor;			/* where the next search for an IOVA begins */
+	struct {
+		u64 iova, end;
+	} tomb[PCIEM_TOMBSTONES];	/* the last ones unmapped */
+	unsigned int next_tomb;
+};
+
+#define PCIEM_ACCESS_READ	1	/* by the device */
+#define PCIEM_ACCESS_WRITE	2
+
+/*
+ * iommu->lock held, and the memory may be used until it is dropped: *va is the
+ * driver's memory at iova, the result how many of len bytes of it one mapping has.
+ * 0: *fault is a PCIEM_FAULT_*.
+ */
+u64 pciem_iommu_translate(struct pciem_iommu *iommu, u64 iova, u64 len, unsigned int access,
+			  void **va, u64 *fault);
+
+#endif /* PCIEM_IOMMU_H */
