@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { CommandModule } from 'yargs'
 import { UsageError } from '../errors.js'
+import { parseModelOptions } from '../model.js'
 import { run } from '../run/run.js'
 
 interface Args {
@@ -34,7 +35,7 @@ export const command: CommandModule<object, Args> = {
     if (command?.length === 0) throw new UsageError('a command is missing behind --')
     const request = {
       model: argv.model,
-      options: parseOptions(argv.option ?? []),
+      options: parseModelOptions(argv.option ?? []),
       record: argv.record,
       force: argv.force,
       driver: argv.driver,
@@ -48,16 +49,6 @@ export const command: CommandModule<object, Args> = {
     if (argv.json) print({ event: 'done', ...result })
     process.exitCode = result.status
   },
-}
-
-function parseOptions(words: string[]): Record<string, string> {
-  const options: Record<string, string> = {}
-  for (const word of words) {
-    const at = word.indexOf('=')
-    if (at < 1) throw new UsageError(`'${word}' is not KEY=VALUE; a command to run comes behind --`)
-    options[word.slice(0, at)] = word.slice(at + 1)
-  }
-  return options
 }
 
 function print(object: object): void {

@@ -32,7 +32,7 @@ async function serve(request: WorkerRequest): Promise<void> {
     slot.dispatch()
   } finally {
     instance.close()
-    slot.release()
+    slot.close()
   }
 }
 

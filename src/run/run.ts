@@ -31,7 +31,7 @@ export interface ReadyDevice {
 
 export interface RunResult {
   status: number
-  trace?: { path: string; events: bigint; lost: bigint }
+  trace?: { path: string; events: number; lost: bigint }
 }
 
 /** Creates a model's device, runs the command (or waits for ^C) while a driver is bound, and takes the device away again. */
@@ -79,11 +79,7 @@ async function bringUp(host: ModelHost, request: RunRequest): Promise<ReadyDevic
   if (request.driver !== undefined) overrideDriver(bdf, request.driver)
   const end = performance.now() + request.timeoutMs
   host.start()
-  const bound = await waitFor(() => fn.driver() ?? undefined, request.timeoutMs)
-  if (bound === undefined) {
-    const message = `no driver bound to ${bdf} within ${request.timeoutMs / 1000} s, ${driver} was expected; \`dmesg\` may say why`
-    throw new PciemError(message, { code: 'ETIMEDOUT', exitCode: exitCodes.timeout })
-  }
+  const bound = await fn.waitForDriver(request.timeoutMs)
   // A storage driver goes on after its probe has returned; the device is of use when the disk is there.
   const isStorage = fn.ids.classCode >>> 16 === STORAGE
   if (isStorage) await waitFor(() => blockDevices(bdf)[0], end - performance.now())
