@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: MIT
+//
+// Turns a trace into the sequencer's steps, as a stream: what the driver did becomes an access
+// to expect, what the device did becomes an action that names its cause. No event is kept longer
+// than its step needs, so a trace of any length compiles in bounded memory.
+import { PciemError, exitCodes } from '../errors.js'
+import * as uapi from '../uapi.js'
+import { flagCoalesced, flagCoherent, flagDataLost, flagDirectionMask, flagOrigin, flagOriginMask, irqKinds, type TraceEvent } from '../trace/event.js'
+import type { TraceDevice, TraceHeader } from '../trace/header.js'
+import type { SeqStep } from '../index.js'
+import { CauseMap } from './causes.js'
+import { configMask, covers, ignoreRanges, maskOfAccess, type ConfigMask, type IgnoreRange } from './config-rules.js'
+import { LaneAllocator } from './lanes.js'
+
+/** `fold`: repeated reads of a register may come more or less often; `exact`: the recorded order, access by access. */
+export type MatchPolicy = 'fold' | 'exact'
+
+/** A place in the trace at which the replay itself has something to do; a step says when it is reached. */
+export interface ControlMark {
+  kind: 'cmd-start' | 'cmd-exit' | 'remove'
+  /** of a removal: without asking the driver first */
+  surprise: boolean
+}
+
+/** The driver was bound or unbound by hand. This is recorded when it is over: no step can announce it. */
+export interface Rebinding {
+  kind: 'bind' | 'unbind'
+  func: number
+  index: bigint
+  /** of a bind: the driver's name */
+  driver: string
+}
+
+export interface CompileOptions {
+  match: MatchPolicy
+  /** stop at the `cmd-start` mark */
+  beforeCommand?: boolean
+}
+
+/** What compiling left out or forgave; complete once the steps have been read to their end. */
+export interface CompileSummary {
+  events: number
+  expects: number
+  actions: number
+  /** reads of the recording that were identical to the read before them */
+  foldedReads: number
+  /** accesses to address words of the MSI-X structures, pending bits */
+  ignoredAccesses: number
+  /** config writes with bits that are not compared */
+  maskedConfigWrites: number
+  /** reads whose completion is missing; they are answered with all-ones */
+  unansweredReads: number
+  /** why the steps end before the trace does */
+  stopped?: { index: bigint; reason: 'lost' | 'surprise-removal' | 'command' }
+}
+
+/** The kernel looks past so many optional steps: a longer run of them has a required one in between. */
+const OPTIONAL_RUN = 60
+
+type Run = { bar: number; offset: number; width: number; value: bigint; index: bigint; length: number }
+
+/** Compiles events one by one; `index` of a step is the event's place in the trace, from 1. */
+export class Compiler {
+  readonly ignored: IgnoreRange[]
+  readonly marks = new Map<bigint, ControlMark>()
+  /** in order, as far as the trace has been compiled */
+  readonly rebindings: Rebinding[] = []
+  readonly summary: CompileSummary = {
+    events: 0,
+    expects: 0,
+    actions: 0,
+    foldedReads: 0,
+    ignoredAccesses: 0,
+    maskedConfigWrites: 0,
+    unansweredReads: 0,
+  }
+
+  readonly #options: CompileOptions
+  readonly #masks: Map<number, ConfigMask>
+  readonly #lanes = new LaneAllocator()
+  readonly #causes = new CauseMap()
+  /** the last read of each lane, while nothing else came on it */
+  readonly #runs = new Map<number, Run>()
+  /** reads waiting for their completion, by the request's seq */
+  readonly #open = new Map<bigint, SeqStep>()
+  #queue: SeqStep[] = []
+  #inCommand = false
+  #bound = false
+  #removing = false
+
+  constructor(header: TraceHeader, options: CompileOptions) {
+    const functions = onlyDevice(header).functions
+    this.#options = options
+    this.#masks = new Map(functions.map(({ func, config }) => [func, configMask(config.value)]))
+    this.ignored = ignoreRanges(functions)
+  }
+
+  /** The steps of `events`, in order. */
+  *steps(events: Iterable<TraceEvent>): Generator<SeqStep> {
+    for (const event of events) {
+      this.summary.events++
+      this.#compile(event, BigInt(this.summary.events))
+      yield* this.#ready()
+      if (this.summary.stopped) break
+    }
+    for (const step of this.#open.values()) {
+      step.value = allOnes(step.width)
+      this.summary.unansweredReads++
+    }
+    this.#open.clear()
+    yield* this.#ready()
+  }
+
+  #compile(event: TraceEvent, index: bigint): void {
+    switch (event.kind) {
+      case 'mmio-read':
+      case 'mmio-read-request':
+      case 'mmio-write':
+        return this.#mmio(event, index)
+      case 'mmio-read-completion':
+        return this.#complete(event)
+      case 'cfg-write':
+        return this.#configWrite(event, index)
+      case 'dma-map':
+        this.#causes.note(event.seq)
+        return void this.#queue.push({
+          ...this.#expect(event, index, uapi.PCIEM_SEQ_EXPECT_DMA_MAP),
+          flags: event.flags & (flagDirectionMask | flagCoherent),
+          value: event.value,
+        })
+      case 'dma-write':
+        return this.#act(event, index, uapi.PCIEM_SEQ_DO_DMA_WRITE)
+      case 'dma-read':
+        return this.#act(event, index, uapi.PCIEM_SEQ_DO_DMA_READ)
+      case 'irq':
+        if (irqKinds[Number(event.value)]?.startsWith('intx')) unsupported(event, 'an INTx interrupt')
+        return this.#act(event, index, uapi.PCIEM_SEQ_DO_IRQ)
+      case 'mark':
+        return this.#commandMark(event, index)
+      case 'bind':
+      case 'unbind':
+        this.#causes.note(event.seq)
+        return this.#rebind(event, index, event.kind)
+      case 'remove':
+        this.#causes.note(event.seq)
+        return this.#remove(event, index)
+      case 'lost':
+        this.summary.stopped = { index, reason: 'lost' }
+        return
+      case 'dma-atomic':
+        return unsupported(event, 'an atomic DMA')
+      case 'p2p-read':
+      case 'p2p-write':
+        return unsupported(event, 'a peer-to-peer access')
+      case 'io-read':
+      case 'io-write':
+        return unsupported(event, 'an access to an I/O BAR')
+      default:
+        // config reads, unmaps, syncs, faults, resets and power: the live system's own business
+        this.#causes.note(event.seq)
+    }
+  }
+
+  #mmio(event: TraceEvent, index: bigint): void {
+    const bar = event.bar ?? 0
+    const offset = Number(event.addr)
+    if (this.ignored.some((range) => covers(range, event.func, bar, offset))) {
+      this.summary.ignoredAccesses++
+      this.#causes.note(event.seq)
+      return
+    }
+    if (event.kind === 'mmio-write') {
+      const step = this.#expect(event, index, uapi.PCIEM_SEQ_EXPECT_MMIO_WRITE)
+      this.#runs.delete(event.context)
+      this.#push({ ...step, value: event.value, mask: allOnes(event.width) }, event.seq)
+      return
+    }
+    this.#read(event, index, bar, offset)
+  }
+
+  /**
+   * A read that the kernel answered changes nothing, so a run of equal ones is one step that may
+   * come again. A read that the device's owner answered may have taken a byte from a FIFO: there
+   * the run keeps its length, and all of it but the first may be left out.
+   */
+  #read(event: TraceEvent, index: bigint, bar: number, offset: number): void {
+    const request = event.kind === 'mmio-read-request'
+    const folding = this.#options.match === 'fold'
+    const run = this.#runs.get(event.context)
+    const again =
+      folding && run !== undefined && !request && run.bar === bar && run.offset === offset && run.width === event.width && run.value === event.value
+    if (again && !(event.flags & flagCoalesced)) {
+      this.summary.foldedReads++
+      this.#causes.same(event.seq, run.index)
+      return
+    }
+    const step = this.#expect(event, index, uapi.PCIEM_SEQ_EXPECT_MMIO_READ)
+    step.value = event.value
+    const length = again ? run.length + 1 : 1
+    if (folding) step.flags |= uapi.PCIEM_SEQ_REPEAT | (length % OPTIONAL_RUN === 1 ? 0 : uapi.PCIEM_SEQ_OPTIONAL)
+    this.#push(step, event.seq)
+    if (request) {
+      this.#open.set(event.seq, step)
+      this.#runs.delete(event.context)
+    } else {
+      this.#runs.set(event.context, { bar, offset, width: event.width, value: event.value, index, length })
+    }
+  }
+
+  #complete(event: TraceEvent): void {
+    const step = this.#open.get(event.cause)
+    if (!step) return
+    step.value = event.value
+    this.#open.delete(event.cause)
+  }
+
+  #configWrite(event: TraceEvent, index: bigint): void {
+    if ((event.flags & flagOriginMask) !== flagOrigin.driver) return this.#causes.note(event.seq)
+    const compared = this.#masks.get(event.func)
+    const mask = compared ? maskOfAccess(compared, Number(event.addr), event.width) : allOnes(event.width)
+    if (mask !== allOnes(event.width)) this.summary.maskedConfigWrites++
+    const step = this.#expect(event, index, uapi.PCIEM_SEQ_EXPECT_CFG_WRITE)
+    this.#runs.delete(event.context)
+    this.#push({ ...step, value: event.value, mask }, event.seq)
+  }
+
+  #expect(event: TraceEvent, index: bigint, op: number): SeqStep {
+    return {
+      op,
+      func: event.func,
+      bar: event.bar ?? 0xff,
+      width: event.width,
+      flags: 0,
+      lane: this.#options.match === 'exact' ? 0 : this.#lanes.laneOf(event.context),
+      index,
+      cause: 0n,
+      addr: event.addr,
+      value: 0n,
+      mask: 0n,
+    }
+  }
+
+  #push(step: SeqStep, seq: bigint): void {
+    this.summary.expects++
+    this.#causes.access(seq, step.index)
+    this.#queue.push(step)
+  }
+
+  #act(event: TraceEvent, index: bigint, op: number): void {
+    const step: SeqStep = {
+      op,
+      func: event.func,
+      bar: 0xff,
+      width: 0,
+      flags: 0,
+      lane: 0,
+      index,
+      cause: this.#causes.indexOf(event.cause),
+      addr: event.addr,
+      value: 0n,
+      mask: 0n,
+    }
+    if (op !== uapi.PCIEM_SEQ_DO_IRQ) {
+      if (event.flags & flagDataLost) return void (this.summary.stopped = { index, reason: 'lost' })
+      if (!event.data?.length) return
+      step.data = event.data
+    }
+    this.summary.actions++
+    this.#queue.push(step)
+  }
+
+  #commandMark(event: TraceEvent, index: bigint): void {
+    const kind = /^cmd-(start|exit)\b/.exec(textOf(event))?.[0] as 'cmd-start' | 'cmd-exit' | undefined
+    // any other mark is a note for people
+    if (!kind) return
+    this.#inCommand = kind === 'cmd-start'
+    this.#control({ kind, surprise: false }, index)
+    if (kind === 'cmd-start' && this.#options.beforeCommand) this.summary.stopped = { index, reason: 'command' }
+  }
+
+  #remove(event: TraceEvent, index: bigint): void {
+    const surprise = event.value === 1n
+    this.#removing = true
+    this.#control({ kind: 'remove', surprise }, index)
+    if (surprise) this.summary.stopped = { index, reason: 'surprise-removal' }
+  }
+
+  /** The first bind follows from starting the device; in the command's time it is the command that binds and unbinds. */
+  #rebind(event: TraceEvent, index: bigint, kind: 'bind' | 'unbind'): void {
+    const first = kind === 'bind' && !this.#bound
+    if (kind === 'bind') this.#bound = true
+    if (first || this.#inCommand || this.#removing) return
+    this.rebindings.push({ kind, func: event.func, index, driver: textOf(event) })
+  }
+
+  #control(mark: ControlMark, index: bigint): void {
+    this.marks.set(index, mark)
+    this.#queue.push({ op: uapi.PCIEM_SEQ_DO_MARK, func: 0, bar: 0xff, width: 0, flags: 0, lane: 0, index, cause: 0n, addr: 0n, value: index, mask: 0n })
+  }
+
+  /** Steps up to the first read that still waits for its completion. */
+  #ready(): SeqStep[] {
+    if (this.#open.size === 0) return this.#queue.splice(0)
+    const [oldest] = this.#open.values()
+    const end = this.#queue.findIndex((step) => step === oldest)
+    return this.#queue.splice(0, Math.max(0, end))
+  }
+}
+
+/** The one device of a trace; a merged trace of several is refused. */
+export function onlyDevice(header: TraceHeader): TraceDevice {
+  const [device, ...others] = header.devices
+  if (!device || others.length > 0) {
+    throw new PciemError(`the trace holds ${header.devices.length} devices, a replay plays one; cut it with \`pciem trace filter\``, {
+      exitCode: exitCodes.usage,
+    })
+  }
+  return device
+}
+
+/** A value with all bits of an access of `width` bytes set. */
+export function allOnes(width: number): bigint {
+  return (1n << BigInt(width * 8)) - 1n
+}
+
+function textOf({ data }: TraceEvent): string {
+  return data ? Buffer.from(data).toString('utf8').replace(/\0+$/, '') : ''
+}
+
+function unsupported(event: TraceEvent, what: string): never {
+  throw new PciemError(`event ${event.seq} is ${what}, which a replay cannot play yet; record without it`, {
+    code: 'ERR_PCIEM_REPLAY_UNSUPPORTED',
+    exitCode: exitCodes.skipped,
+  })
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+//
+// What the trace itself has to say about a divergence, gathered in one pass over its events.
+import type { TraceEvent } from '../trace/event.js'
+import type { Divergence } from './verdict.js'
+
+/** Events shown on either side of the place. */
+const AROUND = 10
+/** Answers shown that the driver had been given. */
+const ANSWERS = 8
+/** How far behind the place a counterpart of what came is looked for. */
+const LOOK_AHEAD = 100_000
+
+/** An event and its place in the trace, from 1. */
+export interface PlacedEvent {
+  index: bigint
+  event: TraceEvent
+}
+
+export interface Evidence {
+  /** the event at the place of the divergence */
+  at?: PlacedEvent
+  before: PlacedEvent[]
+  after: PlacedEvent[]
+  /** the next event that what came would have fitted */
+  nearest?: PlacedEvent
+  /** the last reads before the place */
+  answers: PlacedEvent[]
+}
+
+/** Looks up the surroundings of a divergence. */
+export function gatherEvidence(events: Iterable<TraceEvent>, divergence: Divergence): Evidence {
+  const found: Evidence = { before: [], after: [], answers: [] }
+  const place = divergence.index
+  let index = 0n
+  for (const event of events) {
+    index++
+    const placed = { index, event }
+    if (place === undefined || index < place) {
+      keepLast(found.before, placed, AROUND)
+      if (isAnswer(event)) keepLast(found.answers, placed, ANSWERS)
+    } else if (index === place) {
+      found.at = placed
+    } else {
+      if (found.after.length < AROUND) found.after.push(placed)
+      if (!found.nearest && fits(event, divergence)) found.nearest = placed
+      if (found.after.length === AROUND && (found.nearest || divergence.kind === undefined || index > place + BigInt(LOOK_AHEAD))) break
+    }
+  }
+  return found
+}
+
+/** Whether the access that came is what the event records. */
+function fits(event: TraceEvent, { kind, func, bar, width, addr, actual }: Divergence): boolean {
+  const recorded = event.kind === 'mmio-read-request' ? 'mmio-read' : event.kind
+  const came = kind === 'mmio-read-request' ? 'mmio-read' : kind
+  if (recorded !== came || event.func !== func || event.addr !== addr || event.width !== width) return false
+  if (came === 'mmio-read') return event.bar === bar
+  if (came === 'mmio-write') return event.bar === bar && event.value === actual
+  return came === 'cfg-write' && event.value === actual
+}
+
+function isAnswer(event: TraceEvent): boolean {
+  return event.kind === 'mmio-read' || event.kind === 'mmio-read-completion'
+}
+
+function keepLast(list: PlacedEvent[], placed: PlacedEvent, count: number): void {
+  list.push(placed)
+  if (list.length > count) list.shift()
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+//
+// The device of a trace, built again: its config space, its BARs, no model behind them.
+import { PciemError, exitCodes } from '../errors.js'
+import type { BarOptions, FunctionOptions, SlotOptions } from '../index.js'
+import type { TraceEvent } from '../trace/event.js'
+import type { TraceBar, TraceFunction, TraceHeader } from '../trace/header.js'
+import { onlyDevice } from './compile.js'
+import type { IgnoreRange } from './config-rules.js'
+
+/** Steps that the kernel may hold at once: whole short traces, so that it never waits for userspace. */
+const WINDOW = 65_536
+const COMMAND = 0x04
+const COMMAND_MEMORY = 0x02
+const MEMORY_64 = 0x4
+const PREFETCHABLE = 0x8
+
+/** The slot that a replay of this trace needs; every range that the recording saw is trapped again. */
+export function slotOptions(header: TraceHeader, ignores: IgnoreRange[], holdNs: bigint): SlotOptions {
+  return {
+    functions: onlyDevice(header).functions.map(functionOptions),
+    ringEntries: 4096,
+    sequencer: { window: WINDOW, holdNs, ignores },
+  }
+}
+
+function functionOptions(recorded: TraceFunction): FunctionOptions {
+  const image = recorded.config.value
+  const view = new DataView(image.buffer, image.byteOffset, image.byteLength)
+  return {
+    ids: {
+      vendor: view.getUint16(0x00, true),
+      device: view.getUint16(0x02, true),
+      subsystemVendor: view.getUint16(0x2c, true),
+      subsystem: view.getUint16(0x2e, true),
+      revision: view.getUint8(0x08),
+      classCode: view.getUint32(0x08, true) >>> 8,
+    },
+    bars: recorded.bars.map(barOptions),
+    capabilities: [],
+    config: recorded.config,
+  }
+}
+
+/** A range that the owner answered is answered by the sequencer now; memory that was never trapped stays so. */
+function barOptions({ index, flags, size, ranges, registers }: TraceBar): BarOptions {
+  return {
+    index,
+    size,
+    type: flags & MEMORY_64 ? 'mem64' : 'mem32',
+    prefetchable: (flags & PREFETCHABLE) !== 0,
+    ranges: ranges.map(({ offset, length, policy }) => ({ offset, length, policy: policy === 'direct' ? 'direct' : 'store', report: 'none' })),
+    ...(registers && { registers }),
+  }
+}
+
+/** A driver can only be played to from its first access on: throws when the recording has missed it. */
+export function requireStart(header: TraceHeader, events: Iterable<TraceEvent>): void {
+  const enabled = onlyDevice(header).functions.some(({ config }) => ((config.value[COMMAND] ?? 0) & COMMAND_MEMORY) !== 0)
+  if (!enabled) return
+  for (const { kind } of events) {
+    if (kind === 'bind') return
+    if (kind === 'unbind' || kind === 'remove') break
+  }
+  throw new PciemError('the recording begins when the driver was bound already; record from the start: `pciem run MODEL --record FILE`', {
+    exitCode: exitCodes.incomplete,
+  })
+}

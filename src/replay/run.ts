@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: MIT
+//
+// One replay: the recorded device without a model, the real driver, and the kernel's sequencer
+// between them. Userspace only streams steps, and acts where the recording did: it starts the
+// command, unbinds the driver, removes the device.
+import { setTimeout as delay } from 'node:timers/promises'
+import { type DeviceEvent, type SeqStatus, Slot } from '../index.js'
+import { PciemError, exitCodes } from '../errors.js'
+import { blockDevices, overrideDriver } from '../run/drivers.js'
+import { waitFor } from '../run/quiet.js'
+import type { TraceReader } from '../trace/reader.js'
+import { Command } from './command.js'
+import { Compiler, type ControlMark, type MatchPolicy, type Rebinding } from './compile.js'
+import { divergenceOf, leftoverAt } from './divergence.js'
+import { Feeder } from './feeder.js'
+import { KernelLog } from './kernel-log.js'
+import { slotOptions } from './recorded-device.js'
+import { SignalQueue } from './signals.js'
+import type { Counts, Verdict } from './verdict.js'
+
+/** How long an action may wait for recorded accesses before its cause alone has to do. */
+const HOLD_NS = 100_000_000n
+/** How often progress is looked at. */
+const TICK_MS = 200
+/** A driver that is not bound for this long will do nothing more. */
+const UNBOUND_MS = 3000
+/** The recorder waits for quiet accesses before it starts the command; the replay lets the kernel settle as long. */
+const QUIET_MS = 200
+/** A disk's node may appear after its last recorded access. */
+const NODE_MS = 5000
+/** No access for so long, and the recording has the driver unbound next: nobody else will do it. */
+const REBIND_MS = 1000
+const STORAGE = 0x01
+
+export interface ReplayOptions {
+  match: MatchPolicy
+  /** bind this driver and no other; it must be loaded */
+  driver?: string
+  /** seconds without progress */
+  timeout: number
+  /** undefined: the replay ends where the command would start */
+  command?: string[]
+  /** keep stdout free of the command's output */
+  quiet?: boolean
+}
+
+type Signal = { type: 'mark'; index: bigint } | { type: 'done' | 'diverged' | 'dry' } | { type: 'error'; error: unknown }
+type Ending = Pick<Verdict, 'outcome' | 'reason' | 'divergence'>
+
+/** Plays a trace to the driver once. */
+export async function replayOnce(trace: TraceReader, options: ReplayOptions): Promise<Verdict> {
+  const started = performance.now()
+  const compiler = new Compiler(trace.header, { match: options.match, beforeCommand: options.command === undefined })
+  const slot = createSlot(trace, compiler)
+  const replay = new Replay(slot, trace, compiler, options)
+  try {
+    const ending = judgeEnd(await replay.play(), trace, compiler)
+    return {
+      ...ending,
+      counts: countsOf(slot.sequencerStatus()),
+      compiled: compiler.summary,
+      ...(replay.command?.result && { command: replay.command.result }),
+      warnings: [],
+      milliseconds: Math.round(performance.now() - started),
+    }
+  } finally {
+    await replay.close()
+  }
+}
+
+function createSlot(trace: TraceReader, compiler: Compiler): Slot {
+  try {
+    return Slot.create(slotOptions(trace.header, compiler.ignored, HOLD_NS))
+  } catch (error) {
+    // without the module nothing has been tried, which is no verdict on the driver
+    const unusable = error instanceof PciemError && ['ENOENT', 'ENODEV', 'ENXIO', 'EACCES', 'EPERM'].includes(error.code)
+    if (!unusable) throw error
+    throw new PciemError(error.message, { code: error.code, exitCode: exitCodes.skipped, cause: error })
+  }
+}
+
+/** A match of less than everything is none. */
+function judgeEnd(ending: Ending, trace: TraceReader, { summary }: Compiler): Ending {
+  if (ending.outcome !== 'match') return ending
+  if (summary.stopped?.reason === 'lost') return { outcome: 'incomplete', reason: `the recording has a gap; all ${summary.events - 1} events before it match` }
+  if (!trace.complete) return { outcome: 'incomplete', reason: `the recording was cut off; all ${summary.events} events that it holds match` }
+  return ending
+}
+
+class Replay {
+  readonly #slot: Slot
+  readonly #compiler: Compiler
+  readonly #options: ReplayOptions
+  readonly #feeder: Feeder
+  readonly #signals = new SignalQueue<Signal>()
+  readonly #log = new KernelLog()
+  #actions: Promise<void> = Promise.resolve()
+  #acting = 0
+  #removed = false
+  #inCommand = false
+  command: Command | undefined
+
+  constructor(slot: Slot, trace: TraceReader, compiler: Compiler, options: ReplayOptions) {
+    this.#slot = slot
+    this.#compiler = compiler
+    this.#options = options
+    this.#feeder = new Feeder(compiler.steps(trace.events()), (steps, last) => slot.pushSteps(steps, last))
+    slot.onEvent((event) => this.#onEvent(event))
+  }
+
+  async play(): Promise<Ending> {
+    this.#feeder.feed()
+    if (this.#options.driver !== undefined) for (const { bdf } of this.#slot.functions) overrideDriver(bdf, this.#options.driver)
+    this.#slot.start()
+    const watch = new Watch(this.#options.timeout * 1000)
+    let done = false
+    for (;;) {
+      const signal = await this.#signals.next(TICK_MS)
+      if (signal?.type === 'error') throw signal.error
+      if (signal?.type === 'diverged') return this.#diverged()
+      if (signal?.type === 'dry') return { outcome: 'incomplete', reason: 'the kernel ran out of steps because this program was too slow to push more; run it on a quieter machine' }
+      if (signal?.type === 'mark') this.#act(() => this.#atMark(this.#compiler.marks.get(signal.index)))
+      if (signal?.type === 'done') done = true
+      if (done && this.#acting === 0) return this.#afterCommand({ outcome: 'match' })
+      if (!signal && this.#feed()) {
+        const ending = this.#stalled(watch, done)
+        if (ending) return ending
+      }
+    }
+  }
+
+  /** Ends everything that this replay began, in an order that leaves no driver waiting. */
+  async close(): Promise<void> {
+    if (!this.#removed) await Promise.race([this.#slot.remove({ surprise: true }).catch(() => undefined), delay(30_000, undefined, { ref: false })])
+    await this.command?.stop()
+    this.#slot.close()
+    this.#log.close()
+  }
+
+  #onEvent(event: DeviceEvent): void {
+    if (event.type === 'seq-mark') this.#signals.put({ type: 'mark', index: event.value })
+    if (event.type === 'seq-done') this.#signals.put({ type: 'done' })
+    if (event.type === 'seq-diverged') this.#signals.put({ type: 'diverged' })
+    if (event.type === 'seq-dry') this.#signals.put({ type: 'dry' })
+    if (event.type === 'seq-low') this.#feed()
+  }
+
+  #feed(): boolean {
+    try {
+      this.#feeder.feed()
+    } catch (error) {
+      this.#signals.put({ type: 'error', error })
+      return false
+    }
+    return true
+  }
+
+  /** Does what the recording has at a mark, one thing after the other, while the replay goes on. */
+  #act(action: () => Promise<void>): void {
+    this.#acting++
+    this.#actions = this.#actions
+      .then(action)
+      .catch((error: unknown) => this.#signals.put({ type: 'error', error }))
+      .finally(() => this.#acting--)
+  }
+
+  async #atMark(mark: ControlMark | undefined): Promise<void> {
+    if (mark?.kind === 'cmd-start') await this.#startCommand()
+    if (mark?.kind === 'cmd-exit') {
+      await this.command?.exit
+      this.#inCommand = false
+    }
+    if (mark?.kind === 'remove') {
+      this.#removed = true
+      await this.#slot.remove({ surprise: mark.surprise })
+    }
+  }
+
+  async #startCommand(): Promise<void> {
+    const { command, quiet = false } = this.#options
+    const [fn] = this.#slot.functions
+    if (command === undefined || !fn) return
+    const isStorage = fn.ids.classCode >>> 16 === STORAGE
+    if (isStorage) await waitFor(() => blockDevices(fn.bdf)[0], NODE_MS)
+    await delay(QUIET_MS)
+    const [block] = blockDevices(fn.bdf)
+    this.#inCommand = true
+    this.command = new Command(command, { PCIEM_SLOT: String(this.#slot.id), PCIEM_BDF: fn.bdf, ...(block !== undefined && { PCIEM_BLOCK: block }) }, { quiet })
+  }
+
+  /** Binds and unbinds where the recording did so by hand. */
+  async #rebind({ kind, func, driver }: Rebinding): Promise<void> {
+    const fn = this.#slot.functions[func]
+    if (kind === 'unbind') {
+      if (fn?.driver()) await fn.unbind()
+      if (this.#compiler.rebindings[0]?.kind !== 'bind') return
+      await this.#rebind(this.#compiler.rebindings.shift() as Rebinding)
+    } else if (fn && !fn.driver()) {
+      await fn.bind(this.#options.driver ?? driver)
+    }
+  }
+
+  #afterCommand(ending: Ending): Ending {
+    const result = this.command?.result
+    if (!result || result.status === 0) return ending
+    const how = result.error ?? (result.signal ? `was ended by ${result.signal}` : `exited with ${result.status}`)
+    return { outcome: 'failed', reason: `all accesses match, but the command \`${result.argv.join(' ')}\` ${how}` }
+  }
+
+  #diverged(): Ending {
+    const status = this.#slot.sequencerStatus()
+    const log = this.#log.take()
+    const divergence = divergenceOf(status, this.#slot, log)
+    // the recorded removal has ended, and the driver left things undone
+    if (divergence.reason === 'removed' && this.#removed) return { outcome: 'diverged', divergence: leftoverAt(status, this.#slot, log) }
+    return { outcome: 'diverged', divergence }
+  }
+
+  /** Nothing happened for a while: is there still somebody who could do something? */
+  #stalled(watch: Watch, done: boolean): Ending | undefined {
+    const status = this.#slot.sequencerStatus()
+    const quiet = watch.look(status)
+    if (this.#acting === 0 && !done && this.#rebindingIsNext(status, quiet)) return undefined
+    const bound = this.#slot.functions.some((fn) => fn.driver() !== null)
+    const given = quiet >= Math.min(UNBOUND_MS, watch.timeout)
+    if (status.matched === 0n && !bound && given) return { outcome: 'failed', reason: this.#notBound() }
+    const gaveUp = !bound && !this.#inCommand && this.#acting === 0 && given
+    const idle = this.command?.result !== undefined && quiet >= watch.timeout
+    if (!done && (gaveUp || idle)) {
+      const reason = gaveUp ? 'the driver gave the device up' : 'the command has ended'
+      return { outcome: 'diverged', reason, divergence: leftoverAt(status, this.#slot, this.#log.take()) }
+    }
+    if (quiet < watch.timeout) return undefined
+    return { outcome: 'timeout', reason: `nothing happened for ${this.#options.timeout} s`, divergence: leftoverAt(status, this.#slot, this.#log.take()) }
+  }
+
+  #rebindingIsNext(status: SeqStatus, quiet: number): boolean {
+    const [next] = this.#compiler.rebindings
+    if (!next || quiet < REBIND_MS || this.#inCommand || !(status.pending > 0n)) return false
+    this.#compiler.rebindings.shift()
+    this.#act(() => this.#rebind(next))
+    return true
+  }
+
+  #notBound(): string {
+    const { vendor, device } = this.#slot.functions[0]?.ids ?? { vendor: 0, device: 0 }
+    const ids = [vendor, device].map((id) => id.toString(16).padStart(4, '0')).join(':')
+    const { driver } = this.#options
+    if (driver !== undefined) return `driver '${driver}' does not take the recorded device ${ids}: it is not for this device, or its probe failed`
+    return `no driver took the recorded device ${ids}; load its module, or name one with --driver`
+  }
+}
+
+/** How long the sequencer's counters have stood still. */
+class Watch {
+  readonly timeout: number
+  #last = ''
+  #since = performance.now()
+
+  constructor(timeoutMs: number) {
+    this.timeout = timeoutMs
+  }
+
+  look({ matched, done, folded, ignored, skipped }: SeqStatus): number {
+    const now = `${matched} ${done} ${folded} ${ignored} ${skipped}`
+    if (now !== this.#last) {
+      this.#last = now
+      this.#since = performance.now()
+    }
+    return performance.now() - this.#since
+  }
+}
+
+function countsOf(status: SeqStatus): Counts {
+  const { matched, done: actions, folded, renamed, ignored, skipped, early, unexpectedMaps } = status
+  return { matched, actions, folded, renamed, ignored, skipped, early, unexpectedMaps }
+}

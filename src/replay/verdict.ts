@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+import { exitCodes, type ExitCode } from '../errors.js'
+import type { DmaMapping } from '../index.js'
+import type { EventKind } from '../trace/event.js'
+import type { CompileSummary } from './compile.js'
+
+export type Outcome = 'match' | 'diverged' | 'incomplete' | 'timeout' | 'failed'
+
+export const outcomeExitCodes: Record<Outcome, ExitCode> = {
+  match: exitCodes.ok,
+  diverged: exitCodes.failed,
+  failed: exitCodes.failed,
+  incomplete: exitCodes.incomplete,
+  timeout: exitCodes.timeout,
+}
+
+/** What the sequencer counted while it played. */
+export interface Counts {
+  /** expected accesses that came */
+  matched: bigint
+  /** device actions done */
+  actions: bigint
+  /** repeated reads beyond the recorded ones */
+  folded: bigint
+  /** values equal only after renaming IOVAs */
+  renamed: bigint
+  /** accesses to address words that differ by nature */
+  ignored: bigint
+  /** optional accesses that did not come */
+  skipped: bigint
+  /** actions that ran as soon as their cause had come, before accesses that the recording has in between */
+  early: bigint
+  /** mappings that the recording has no counterpart for */
+  unexpectedMaps: bigint
+}
+
+export const noCounts: Counts = { matched: 0n, actions: 0n, folded: 0n, renamed: 0n, ignored: 0n, skipped: 0n, early: 0n, unexpectedMaps: 0n }
+
+export type DivergenceReason =
+  | 'value' // a write's value differs
+  | 'access' // nothing in the recording expects this access
+  | 'payload' // what the device read from memory differs
+  | 'dma' // a device action faulted
+  | 'past-end' // an access behind the recording's end
+  | 'removed' // the device went away under the replay
+  | 'leftover' // the driver stopped before the recording does
+
+/** Where and how the driver left the recording. */
+export interface Divergence {
+  reason: DivergenceReason
+  /** the step's index: the event's place in the trace, from 1; undefined when no event was expected */
+  index?: bigint
+  /** what came; undefined for a leftover */
+  kind?: EventKind
+  func: number
+  bar: number | null
+  width: number
+  addr: bigint
+  expected: bigint
+  actual: bigint
+  /** of the first differing byte, in the transfer */
+  payloadOffset: bigint
+  /** from payloadOffset, rounded down to 16 */
+  expectedBytes: Uint8Array
+  actualBytes: Uint8Array
+  cpu: number
+  pid: number
+  comm: string
+  /** program counter and callers */
+  stack: string[]
+  /** the driver's live DMA mappings */
+  mappings: DmaMapping[]
+  /** what the kernel logged since the device was started */
+  kernelLog: string[]
+}
+
+export interface Verdict {
+  outcome: Outcome
+  /** one line for people, when no divergence says it better */
+  reason?: string
+  counts: Counts
+  compiled: CompileSummary
+  divergence?: Divergence
+  command?: { argv: string[]; status: number | null; signal: string | null }
+  warnings: string[]
+  milliseconds: number
+}
