@@ -34,7 +34,8 @@ static Napi::Value closeFile(const Napi::CallbackInfo &info)
 	return number(info, resultOf(close(fdAt(info, 0))));
 }
 
-// ioctl(fd, number, buffer | undefined)
+// ioctl(fd, number, buffer | undefined, pointee | undefined): what the buffer points to is an
+// argument only so that it lives until the call is over
 static Napi::Value ioctlFile(const Napi::CallbackInfo &info)
 {
 	unsigned long call = info[1].As<Napi::Number>().Uint32Value();

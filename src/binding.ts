@@ -14,7 +14,7 @@ type BufferLike = ArrayBufferView | ArrayBuffer
 interface Addon {
   open(path: string, flags: number): number
   close(fd: number): number
-  ioctl(fd: number, call: number, buffer: BufferLike | undefined): number
+  ioctl(fd: number, call: number, buffer: BufferLike | undefined, pointee: BufferLike | undefined): number
   ioctlAsync(fd: number, call: number, buffer: BufferLike | undefined): Promise<number>
   write(fd: number, buffer: BufferLike): number
   read(fd: number, buffer: BufferLike): number
@@ -85,11 +85,11 @@ export function close(fd: number): void {
 }
 
 /**
- * One ioctl. Where the structure holds a user pointer, take it with addressOf() and keep a
- * reference to the memory until this returns.
+ * One ioctl. Where the structure holds a user pointer, take it with addressOf(), and pass what it
+ * points to as `pointee`: an argument cannot be collected while the call runs.
  */
-export function ioctl(fd: number, call: number, buffer?: BufferLike): number {
-  const result = addon().ioctl(fd, call, buffer)
+export function ioctl(fd: number, call: number, buffer?: BufferLike, pointee?: BufferLike): number {
+  const result = addon().ioctl(fd, call, buffer, pointee)
   if (result < 0) throw systemError(result, callName(call))
   return result
 }
@@ -127,7 +127,7 @@ export function munmap(buffer: ArrayBuffer): void {
 
 /**
  * The address of a buffer's first byte, for user pointers inside structures. The address is good
- * only while the buffer is referenced: hold it in a variable that is used after the call.
+ * only while the buffer is referenced: pass the buffer on as ioctl()'s pointee.
  */
 export function addressOf(buffer: BufferLike): bigint {
   return addon().addressOf(buffer)

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+import { inspect } from 'node:util'
+import { addressOf } from '../binding.js'
+import { UsageError } from '../errors.js'
+import * as uapi from '../uapi.js'
+import { type Mends, type SlotFile, sized, structure } from './slot-file.js'
+
+/** One live mapping that the driver has made through the DMA API. */
+export interface DmaMapping {
+  iova: bigint
+  /** bytes */
+  length: bigint
+  /** of its dma-map in the slot's stream */
+  seq: bigint
+  direction: 'bidirectional' | 'to-device' | 'from-device' | 'none'
+  coherent: boolean
+}
+
+const atomicOps = {
+  'fetch-add': uapi.PCIEM_ATOMIC_FETCH_ADD,
+  'fetch-sub': uapi.PCIEM_ATOMIC_FETCH_SUB,
+  swap: uapi.PCIEM_ATOMIC_SWAP,
+  'compare-and-swap': uapi.PCIEM_ATOMIC_CAS,
+  'fetch-and': uapi.PCIEM_ATOMIC_FETCH_AND,
+  'fetch-or': uapi.PCIEM_ATOMIC_FETCH_OR,
+  'fetch-xor': uapi.PCIEM_ATOMIC_FETCH_XOR,
+} as const
+
+export type AtomicOp = keyof typeof atomicOps
+
+// In the order of the kernel's enum dma_data_direction.
+const directions = ['bidirectional', 'to-device', 'from-device', 'none'] as const
+const mostBytes = 2 ** 30
+const layout = uapi.STRUCT.pciem_dma
+
+const mends: Mends = {
+  EFAULT: 'the driver has not mapped it, or has unmapped it since; `dma maps` lists what is mapped',
+  EACCES: "the mapping's direction forbids it",
+  EPERM: 'COMMAND.BusMaster is off: the driver has not called pci_set_master()',
+  EINTR: 'interrupted',
+}
+
+/** The device's way to the driver's memory. Addresses are IOVAs, as the driver hands them to its device. */
+export class Dma {
+  private readonly view = structure(layout)
+
+  constructor(
+    private readonly file: SlotFile,
+    private readonly func: number,
+  ) {
+    this.view.setUint8(layout.func, func)
+  }
+
+  /** Reads the driver's memory, at most 1 GiB; into `into` if it is given, whose length then counts. */
+  read(iova: bigint, length: number, into: Uint8Array = new Uint8Array(length)): Uint8Array {
+    if (into.length !== length) throw new UsageError(`DMA read of ${length} bytes into ${into.length}: give a buffer of that length`)
+    this.transfer(iova, into, uapi.PCIEM_DMA_READ)
+    return into
+  }
+
+  /** Writes the driver's memory, at most 1 GiB. */
+  write(iova: bigint, data: Uint8Array): void {
+    this.transfer(iova, data, uapi.PCIEM_DMA_WRITE)
+  }
+
+  private transfer(iova: bigint, data: Uint8Array, direction: number): void {
+    if (data.length === 0) return
+    if (data.length > mostBytes) throw new UsageError(`DMA of ${data.length} bytes: one call moves at most ${mostBytes}; split it`)
+    const { view } = this
+    view.setBigUint64(layout.guest_iova, iova, true)
+    view.setBigUint64(layout.user_addr, addressOf(data), true)
+    view.setUint32(layout.length, data.length, true)
+    view.setUint32(layout.flags, direction, true)
+    const doing = () => `DMA ${direction === uapi.PCIEM_DMA_READ ? 'read' : 'write'} of ${data.length} bytes at IOVA 0x${iova.toString(16)}`
+    this.file.call(uapi.PCIEM_DMA, view, doing, mends, data)
+  }
+
+  /** An atomic operation on 8 bytes of the driver's memory; returns the value before it. `compare` is compare-and-swap's. */
+  atomic(op: AtomicOp, iova: bigint, width: number, operand: bigint, compare = 0n): bigint {
+    if (!(op in atomicOps)) throw new UsageError(`no atomic '${op}'; there are ${Object.keys(atomicOps).join(', ')}`)
+    if (width !== 8) throw new UsageError(`atomics have 8 bytes, not ${width}`)
+    if (iova % 8n !== 0n) throw new UsageError(`atomic at IOVA 0x${iova.toString(16)}: it is not a multiple of ${width}`)
+    const { pciem_dma_atomic: atomic } = uapi.STRUCT
+    const view = structure(atomic)
+    view.setBigUint64(atomic.guest_iova, iova, true)
+    view.setBigUint64(atomic.operand, operand, true)
+    view.setBigUint64(atomic.compare, compare, true)
+    view.setUint32(atomic.op_type, atomicOps[op], true)
+    view.setUint8(atomic.func, this.func)
+    this.file.call(uapi.PCIEM_DMA_ATOMIC, view, `atomic ${op} at IOVA 0x${iova.toString(16)}`, mends)
+    return view.getBigUint64(atomic.result, true)
+  }
+
+  /** What the driver has mapped now, oldest first. */
+  maps(): DmaMapping[] {
+    const { pciem_dma_maps: arg, pciem_dma_map_entry: entry } = uapi.STRUCT
+    for (let room = 256; ; ) {
+      const entries = new DataView(new ArrayBuffer(room * entry.sizeof))
+      const view = sized(arg)
+      view.setUint32(arg.func, this.func, true)
+      view.setUint32(arg.count, room, true)
+      view.setBigUint64(arg.entries, addressOf(entries), true)
+      this.file.call(uapi.PCIEM_DMA_MAPS, view, 'mappings', undefined, entries)
+      const count = view.getUint32(arg.count, true)
+      if (count <= room) return Array.from({ length: count }, (_, index) => mappingAt(entries, index * entry.sizeof))
+      // Somebody maps while we look: ask for somewhat more than there were.
+      room = count + (count >> 2)
+    }
+  }
+
+  [inspect.custom](): string {
+    return `Dma { function ${this.func} }`
+  }
+}
+
+function mappingAt(view: DataView, at: number): DmaMapping {
+  const { pciem_dma_map_entry: entry } = uapi.STRUCT
+  const flags = view.getUint32(at + entry.flags, true)
+  return {
+    iova: view.getBigUint64(at + entry.iova, true),
+    length: view.getBigUint64(at + entry.length, true),
+    seq: view.getBigUint64(at + entry.seq, true),
+    direction: directions[flags & uapi.PCIEM_RF_DIR_MASK] as DmaMapping['direction'],
+    coherent: (flags & uapi.PCIEM_RF_COHERENT) !== 0,
+  }
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+import { inspect } from 'node:util'
+import { className } from '../pci.js'
+import { Bar } from './bar.js'
+import { ConfigSpace } from './config-space.js'
+import { Dma } from './dma.js'
+import { Irq } from './irq.js'
+import type { FunctionIds, FunctionOptions } from './options.js'
+import type { SlotFile } from './slot-file.js'
+import { bindDriver, driverOf, unbindDriver, waitForDriver } from './sysfs.js'
+
+/** One function of a slot. */
+export class Function {
+  readonly num: number
+  /** domain:bus:device.function, as lspci prints it */
+  readonly bdf: string
+  readonly ids: Required<FunctionIds>
+  readonly bars: ReadonlyMap<number, Bar>
+  readonly irq: Irq
+  readonly dma: Dma
+  readonly config: ConfigSpace
+
+  /** @internal made by Slot.create() */
+  constructor(file: SlotFile, instance: SlotFile, num: number, bdf: string, options: FunctionOptions) {
+    this.num = num
+    this.bdf = bdf
+    this.bars = new Map(options.bars.map((bar) => [bar.index, new Bar(file, instance, num, bar)]))
+    this.irq = new Irq(file, num)
+    this.dma = new Dma(file, num)
+    this.config = new ConfigSpace(file, num)
+    this.ids = idsOf(this.config.bytes())
+  }
+
+  /** The driver that is bound, or is probing. */
+  driver(): string | null {
+    return driverOf(this.bdf)
+  }
+
+  /** Has a driver probe the function; done when it has succeeded. */
+  async bind(driver: string): Promise<void> {
+    await bindDriver(this.bdf, driver)
+  }
+
+  /** Takes the driver off; done when its remove() has run. */
+  async unbind(): Promise<void> {
+    await unbindDriver(this.bdf)
+  }
+
+  /** The driver's name, once its probe() has succeeded. */
+  async waitForDriver(timeoutMs = 30_000): Promise<string> {
+    return waitForDriver(this.bdf, timeoutMs)
+  }
+
+  [inspect.custom](): string {
+    const id = (value: number) => value.toString(16).padStart(4, '0')
+    const bars = [...this.bars.values()].map((bar) => `BAR${bar.index} ${bar.size}`)
+    const parts = [`${id(this.ids.vendor)}:${id(this.ids.device)}`, className(this.ids.classCode), ...bars, `driver ${this.driver() ?? 'none'}`]
+    return `Function ${this.bdf} { ${parts.join(', ')} }`
+  }
+}
+
+/** What the config space says, whichever way it was described. */
+function idsOf(config: Uint8Array): Required<FunctionIds> {
+  const view = new DataView(config.buffer, config.byteOffset)
+  return {
+    vendor: view.getUint16(0x00, true),
+    device: view.getUint16(0x02, true),
+    subsystemVendor: view.getUint16(0x2c, true),
+    subsystem: view.getUint16(0x2e, true),
+    revision: view.getUint8(0x08),
+    classCode: view.getUint32(0x08, true) >>> 8,
+  }
+}

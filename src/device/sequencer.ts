@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+import { addressOf } from '../binding.js'
+import { PciemError } from '../errors.js'
+import * as uapi from '../uapi.js'
+import { type SlotFile, sized } from './slot-file.js'
+
+/** One step; the fields are struct pciem_seq_step's, and `op` and `flags` the header's PCIEM_SEQ_* numbers. */
+export interface SeqStep {
+  op: number
+  func: number
+  bar: number
+  /** bytes */
+  width: number
+  flags: number
+  /** of an expected access: the cursor it belongs to, 0..1023 */
+  lane: number
+  /** position in the trace, strictly increasing */
+  index: bigint
+  /** of an action: index of the expected access that must have matched, 0 none */
+  cause: bigint
+  addr: bigint
+  value: bigint
+  /** of an expected write: the bits to compare */
+  mask: bigint
+  data?: Uint8Array
+}
+
+export type SeqState = 'idle' | 'running' | 'done' | 'diverged' | 'dry'
+/** Where the sequence stands. Counts are since its start. */
+export interface SeqStatus {
+  state: SeqState
+  /** expected accesses that came */
+  matched: bigint
+  /** device actions done */
+  done: bigint
+  /** required accesses and actions not done yet, of those pushed */
+  pending: bigint
+  /** repeated reads beyond the recorded ones */
+  folded: bigint
+  /** values equal only after renaming IOVAs */
+  renamed: bigint
+  /** accesses in ignored ranges */
+  ignored: bigint
+  /** optional accesses that did not come */
+  skipped: bigint
+  /** actions that ran on their cause alone */
+  early: bigint
+  /** dma-maps that no expected one fitted */
+  unexpectedMaps: bigint
+  /** the oldest required step still open; null: none */
+  nextIndex: bigint | null
+  /** steps that may be pushed now */
+  room: number
+  divergence?: SeqDivergence
+}
+
+export type SeqReason = 'value' | 'access' | 'payload' | 'dma' | 'past-end' | 'removed'
+
+/** The first access or payload that was not the expected one. */
+export interface SeqDivergence {
+  reason: SeqReason
+  /** of the step that was expected; null: none was */
+  index: bigint | null
+  /** what came: PCIEM_RECORD_* */
+  kind: number
+  func: number
+  /** 0xff: none */
+  bar: number
+  width: number
+  cpu: number
+  pid: number
+  context: number
+  comm: string
+  addr: bigint
+  expected: bigint
+  actual: bigint
+  /** first differing byte of a payload; the bytes begin at the multiple of 16 before it */
+  payloadOffset: bigint
+  expectedBytes: Uint8Array
+  actualBytes: Uint8Array
+  /** the driver's program counter and its callers, a line each */
+  stack: string
+}
+
+const step = uapi.STRUCT.pciem_seq_step
+const states: readonly SeqState[] = ['idle', 'running', 'done', 'diverged', 'dry']
+const reasons: Readonly<Record<number, SeqReason>> = {
+  [uapi.PCIEM_DIVERGED_VALUE]: 'value',
+  [uapi.PCIEM_DIVERGED_ACCESS]: 'access',
+  [uapi.PCIEM_DIVERGED_PAYLOAD]: 'payload',
+  [uapi.PCIEM_DIVERGED_DMA]: 'dma',
+  [uapi.PCIEM_DIVERGED_PAST_END]: 'past-end',
+  [uapi.PCIEM_DIVERGED_REMOVED]: 'removed',
+}
+const none = 0xffff_ffff_ffff_ffffn
+const stackRoom = 8192
+
+// One buffer for the steps and what they point to: a call that moves thousands costs one allocation.
+function marshal(steps: readonly SeqStep[]): { bytes: Uint8Array; address: bigint } {
+  const data = steps.reduce((sum, { data }) => sum + (data ? data.length : 0), 0)
+  const bytes = new Uint8Array(steps.length * step.sizeof + data)
+  const view = new DataView(bytes.buffer)
+  const address = addressOf(bytes)
+  let at = 0
+  let dataAt = steps.length * step.sizeof
+  for (const one of steps) {
+    view.setUint8(at + step.op, one.op)
+    view.setUint8(at + step.func, one.func)
+    view.setUint8(at + step.bar, one.bar)
+    view.setUint8(at + step.width, one.width)
+    view.setUint32(at + step.flags, one.flags, true)
+    view.setUint32(at + step.lane, one.lane, true)
+    view.setBigUint64(at + step.index, one.index, true)
+    view.setBigUint64(at + step.cause, one.cause, true)
+    view.setBigUint64(at + step.addr, one.addr, true)
+    view.setBigUint64(at + step.value, one.value, true)
+    view.setBigUint64(at + step.mask, one.mask, true)
+    if (one.data && one.data.length > 0) {
+      bytes.set(one.data, dataAt)
+      view.setUint32(at + step.data_len, one.data.length, true)
+      view.setBigUint64(at + step.data, address + BigInt(dataAt), true)
+      dataAt += one.data.length
+    }
+    at += step.sizeof
+  }
+  return { bytes, address }
+}
+
+/** Appends steps; false if the window has no room for all of them, and then none was taken. */
+export function pushSteps(file: SlotFile, steps: readonly SeqStep[], last: boolean): boolean {
+  const layout = uapi.STRUCT.pciem_seq_push
+  const { bytes, address } = marshal(steps)
+  const view = sized(layout)
+  view.setUint32(layout.flags, last ? uapi.PCIEM_SEQ_LAST : 0, true)
+  view.setUint32(layout.count, steps.length, true)
+  view.setUint32(layout.step_size, step.sizeof, true)
+  view.setBigUint64(layout.steps, steps.length > 0 ? address : 0n, true)
+  try {
+    file.call(uapi.PCIEM_SEQ_PUSH, view, `${steps.length} steps`, { EINVAL: 'a step is malformed, or its index is not above the last one', ENOENT: 'the slot has no sequencer' }, bytes)
+    return true
+  } catch (error) {
+    if (error instanceof PciemError && error.code === 'ENOSPC') return false
+    throw error
+  }
+}
+
+/** Where the sequence stands, and the divergence if there was one. */
+export function sequencerStatus(file: SlotFile): SeqStatus {
+  const layout = uapi.STRUCT.pciem_seq_status
+  const stack = new Uint8Array(stackRoom)
+  const view = sized(layout)
+  view.setUint32(layout.stack_len, stack.length, true)
+  view.setBigUint64(layout.stack, addressOf(stack), true)
+  file.call(uapi.PCIEM_SEQ_STATUS, view, 'the sequencer', { ENOENT: 'the slot has no sequencer' }, stack)
+
+  const u64 = (offset: number) => view.getBigUint64(offset, true)
+  const state = states[view.getUint32(layout.state, true)] ?? 'idle'
+  return {
+    state,
+    matched: u64(layout.matched),
+    done: u64(layout.done),
+    pending: u64(layout.pending),
+    folded: u64(layout.folded),
+    renamed: u64(layout.renamed),
+    ignored: u64(layout.ignored),
+    skipped: u64(layout.skipped),
+    early: u64(layout.early),
+    unexpectedMaps: u64(layout.unexpected_maps),
+    nextIndex: orNull(u64(layout.next_index)),
+    room: view.getUint32(layout.room, true),
+    ...(state === 'diverged' ? { divergence: divergenceOf(view, stack) } : {}),
+  }
+}
+
+const orNull = (index: bigint) => (index === none ? null : index)
+const text = (raw: Uint8Array) => Buffer.from(raw).toString('utf8').replace(/\0.*$/s, '')
+
+function divergenceOf(view: DataView, stack: Uint8Array): SeqDivergence {
+  const layout = uapi.STRUCT.pciem_seq_status
+  const u64 = (offset: number) => view.getBigUint64(offset, true)
+  const u32 = (offset: number) => view.getUint32(offset, true)
+  const bytes = new Uint8Array(view.buffer)
+  const valid = Math.min(64, u32(layout.payload_bytes))
+  return {
+    reason: reasons[u32(layout.reason)] ?? 'access',
+    index: orNull(u64(layout.index)),
+    kind: view.getUint8(layout.kind),
+    func: view.getUint8(layout.func),
+    bar: view.getUint8(layout.bar),
+    width: view.getUint8(layout.width),
+    cpu: u32(layout.cpu),
+    pid: u32(layout.pid),
+    context: u32(layout.context),
+    comm: text(bytes.subarray(layout.comm, layout.comm + 16)),
+    addr: u64(layout.addr),
+    expected: u64(layout.expected),
+    actual: u64(layout.actual),
+    payloadOffset: u64(layout.payload_offset),
+    expectedBytes: bytes.slice(layout.expected_bytes, layout.expected_bytes + valid),
+    actualBytes: bytes.slice(layout.actual_bytes, layout.actual_bytes + valid),
+    stack: text(stack.subarray(0, Math.min(stack.length, u32(layout.stack_len)))),
+  }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+import { existsSync, readdirSync } from 'node:fs'
+import { extname, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { SlotOptions } from './device/options.js'
+import type { Slot } from './device/slot.js'
+import { PciemError, UsageError } from './errors.js'
+
+/** A device in TypeScript: what models/NAME.ts exports by default. */
+export interface Model {
+  readonly name: string
+  /** the in-tree driver that is expected to bind */
+  readonly driver: string
+  /** What to create; options are KEY=VALUE texts that the model itself understands. */
+  describe(options: Record<string, string>): SlotOptions
+  /** Plays the slot from now on: fills its BARs, answers its events. The caller starts the slot. */
+  attach(slot: Slot, options?: Record<string, string>): ModelInstance
+}
+
+export interface ModelInstance {
+  close(): void
+  /** counters for people */
+  stats?(): Record<string, number | bigint>
+}
+
+// Beside src/ or dist/src/, in the language that this file itself is in.
+const folder = fileURLToPath(new URL('../models/', import.meta.url))
+const extension = extname(fileURLToPath(import.meta.url))
+
+/** The models that come with pciem. */
+export function modelNames(): string[] {
+  if (!existsSync(folder)) return []
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(extension) && !file.endsWith(`.d${extension}`))
+    .map((file) => file.slice(0, -extension.length))
+    .sort()
+}
+
+/** Loads a model by the name of one that comes with pciem, or from a JavaScript file. */
+export async function loadModel(nameOrPath: string): Promise<Model> {
+  const isPath = nameOrPath.includes('/') || /\.[cm]?[jt]s$/.test(nameOrPath)
+  if (!isPath && !modelNames().includes(nameOrPath)) {
+    throw new UsageError(`no model '${nameOrPath}'; there are ${modelNames().join(', ') || 'none (run `make build`)'}, or give a file`)
+  }
+  const path = isPath ? resolve(nameOrPath) : `${folder}${nameOrPath}${extension}`
+  if (!existsSync(path)) throw new UsageError(`no model file '${nameOrPath}'`)
+  const { default: model } = (await importFile(path)) as { default?: unknown }
+  if (!isModel(model)) throw new UsageError(`${nameOrPath} is not a model: its default export needs name, driver, describe() and attach()`)
+  return model
+}
+
+async function importFile(path: string): Promise<unknown> {
+  try {
+    return await import(pathToFileURL(path).href)
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code
+    if (code === 'ERR_UNKNOWN_FILE_EXTENSION') throw new UsageError(`${path}: compile it to JavaScript first`, { cause })
+    throw new PciemError(`${path} does not load: ${cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause)}`, { cause })
+  }
+}
+
+function isModel(value: unknown): value is Model {
+  const model = value as Partial<Model> | undefined
+  return typeof model?.name === 'string' && typeof model.driver === 'string' && typeof model.describe === 'function' && typeof model.attach === 'function'
+}
+
+/** ['size=64M', 'queues=2'] as the options of a model; a word without '=' is switched on: 'yes'. */
+export function parseModelOptions(words: readonly string[]): Record<string, string> {
+  const options: Record<string, string> = {}
+  for (const word of words) {
+    const [, key, value = 'yes'] = /^([A-Za-z][\w-]*)(?:=(.*))?$/s.exec(word) ?? []
+    if (key === undefined) throw new UsageError(`'${word}' is not an option; options are KEY=VALUE, e.g. size=64M`)
+    if (Object.hasOwn(options, key)) throw new UsageError(`option '${key}' is given twice`)
+    options[key] = value
+  }
+  return options
+}
