@@ -52,6 +52,7 @@ export class TraceReader {
     const end = source.end()
     this.complete = end !== undefined && end.head.tag === this.#tag
     this.totals = end && this.complete ? this.#guard(end, () => unpackTotals(end.payload())) : undefined
+    this.#nameDrivers()
   }
 
   /** Bytes in the file. */
@@ -92,6 +93,16 @@ export class TraceReader {
 
   close(): void {
     this.#source.close()
+  }
+
+  /** A recording that began before the driver came knows it only at its end. */
+  #nameDrivers(): void {
+    for (const fn of this.header.devices[0]?.functions ?? []) {
+      const bound = this.totals?.drivers.find(({ func }) => func === fn.func)
+      if (fn.driver || !bound) continue
+      const { func: _, ...driver } = bound
+      fn.driver = driver
+    }
   }
 
   *#stored(range: EventRange): Generator<TraceEvent, void, undefined> {

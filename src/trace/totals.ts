@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: MIT
 import { type EventKind, kindNames, kindNumbers } from './event.js'
-import { type Fields, mapField, packable, textField, u64Field, uintField } from './fields.js'
+import { type Fields, listField, mapField, packable, textField, u64Field, uintField } from './fields.js'
+
+/** A driver that bound while the recording ran. */
+export interface BoundDriver {
+  func: number
+  name: string
+  srcversion?: string
+}
 
 /** What END says of a whole trace. */
 export interface TraceTotals {
@@ -18,6 +25,8 @@ export interface TraceTotals {
   blobBytes: number
   firstTime: bigint
   lastTime: bigint
+  /** in the order they bound */
+  drivers: BoundDriver[]
   /** where the INDEX frame starts */
   index?: number
 }
@@ -53,9 +62,20 @@ export function unpackTotals(map: Fields): TraceTotals {
     blobBytes: uintField(map.blobBytes, 'blobBytes'),
     firstTime: u64Field(map.firstTime, 'firstTime'),
     lastTime: u64Field(map.lastTime, 'lastTime'),
+    drivers: listField(map.drivers ?? [], 'drivers', maxDrivers).map((row) => {
+      const { func, name, srcversion } = mapField(row, 'driver')
+      return {
+        func: uintField(func, 'driver.func', 7),
+        name: textField(name, 'driver.name'),
+        ...(srcversion === undefined ? {} : { srcversion: textField(srcversion, 'driver.srcversion') }),
+      }
+    }),
     ...(map.index === undefined ? {} : { index: uintField(map.index, 'index') }),
   }
 }
+
+/** A device that is bound and unbound in a loop makes no END of any length. */
+export const maxDrivers = 64
 
 /** Counts by kind number as a map by name. */
 export function kindCounts(counts: ArrayLike<number>): TraceTotals['kinds'] {

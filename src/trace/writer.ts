@@ -8,7 +8,7 @@ import { FileWriter } from './file-writer.js'
 import { codecDeflate, encodeFrame, frameKinds } from './frames.js'
 import { packHeader, tagOf, type TraceHeader } from './header.js'
 import { maxSegments, packIndex, type Segment } from './index-table.js'
-import { kindCounts, packTotals, type TraceTotals } from './totals.js'
+import { type BoundDriver, kindCounts, maxDrivers, packTotals, type TraceTotals } from './totals.js'
 
 export interface WriterOptions {
   /** overwrite an existing file */
@@ -47,6 +47,7 @@ export class TraceWriter {
   #ordinal = 0
   #flushed = 0
   #lost = 0n
+  readonly #drivers: BoundDriver[] = []
   #dataBytes = 0
   #blobBytes = 0
   #firstTime: bigint | undefined
@@ -161,6 +162,12 @@ export class TraceWriter {
     this.#special({ ...this.#now('lost'), value: count })
   }
 
+  /** A driver has bound: END will say so. */
+  driver(driver: BoundDriver): void {
+    const known = this.#drivers.some(({ func, name, srcversion }) => func === driver.func && name === driver.name && srcversion === driver.srcversion)
+    if (!known && this.#drivers.length < maxDrivers) this.#drivers.push(driver)
+  }
+
   /** Hands all events so far to the operating system. */
   flush(): void {
     const batch = this.#batch
@@ -201,6 +208,7 @@ export class TraceWriter {
       blobBytes: this.#blobBytes,
       firstTime: this.#firstTime ?? 0n,
       lastTime: this.#lastTime,
+      drivers: this.#drivers,
     }
     if (this.#segments.length > 0) {
       totals.index = this.#file.bytes

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+import { Worker } from 'node:worker_threads'
+import type { Slot } from '../device/slot.js'
+import { PciemError } from '../errors.js'
+import type { TraceHeader } from '../trace/header.js'
+import { headerOfSlot } from './header.js'
+import { type Progress, SharedProgress } from './progress.js'
+import type { RecorderCommand } from './record-stream.js'
+import type { WorkerMessage, WorkerTask } from './worker.js'
+
+export interface RecorderOptions {
+  /** the trace to write */
+  path: string
+  /** a slot of this process … */
+  slot?: Slot
+  /** … or the number of anybody's */
+  slotId?: number
+  /** overwrite the trace if it exists */
+  force?: boolean
+  /** what runs while recording, for the header */
+  command?: string[]
+  /** replaces what would be found out about the slot */
+  header?: Partial<TraceHeader>
+  /** of the monitor, a power of two; default 32 MiB */
+  ringSize?: number
+}
+
+export interface RecorderTotals extends Progress {
+  /** why it ended: 'stopped', 'removed', … */
+  reason: string
+}
+
+const defaultRingSize = 32 << 20
+
+/** Records every transaction of one slot, from a thread of its own. */
+export class Recorder {
+  readonly path: string
+  /** settles when the trace has been closed: the device is gone, or stop() was called; rejects when it could not be written on */
+  readonly ended: Promise<RecorderTotals>
+  readonly #worker: Worker
+  readonly #progress: SharedProgress
+  readonly #ready: Promise<void>
+  readonly #marks = new Map<number, { resolve: () => void; reject: (error: unknown) => void }>()
+  #lastMark = 0
+  #over = false
+
+  /** Resolves when everything from now on is being recorded. */
+  static async start(options: RecorderOptions): Promise<Recorder> {
+    const slot = options.slot?.id ?? options.slotId
+    if (slot === undefined) throw new TypeError('Recorder.start() needs a slot or a slotId')
+    const found = headerOfSlot(options.slot ?? slot)
+    const header: TraceHeader = { ...found, ...(options.command && { command: options.command }), ...options.header }
+    const recorder = new Recorder({ path: options.path, header, force: options.force ?? false, slot, ringSize: options.ringSize ?? defaultRingSize })
+    await recorder.#ready
+    return recorder
+  }
+
+  private constructor(task: Omit<WorkerTask, 'progress'>) {
+    this.path = task.path
+    this.#progress = new SharedProgress()
+    this.#worker = new Worker(new URL('./worker.js', import.meta.url), {
+      workerData: { ...task, progress: this.#progress.memory } satisfies WorkerTask,
+    })
+    let ready!: { resolve: () => void; reject: (error: unknown) => void }
+    this.#ready = new Promise((resolve, reject) => (ready = { resolve, reject }))
+    this.ended = new Promise((resolve, reject) => {
+      const fail = (error: unknown): void => {
+        this.#over = true
+        ready.reject(error)
+        reject(error)
+        for (const mark of this.#marks.values()) mark.reject(error)
+      }
+      this.#worker.on('message', (message: WorkerMessage) => {
+        if (message.type === 'ready') ready.resolve()
+        else if (message.type === 'marked') this.#marked(message.id)
+        else if (message.type === 'failed') fail(new PciemError(message.message, message.options))
+        else {
+          this.#over = true
+          const { totals, bytes } = message
+          for (const mark of this.#marks.values()) mark.reject(new PciemError(`${this.path} has ended already: the device is gone`))
+          resolve({ events: totals.events, bytes, lost: totals.lost, reason: totals.reason })
+        }
+      })
+      this.#worker.on('error', fail)
+      this.#worker.on('exit', (code) => fail(new PciemError(`the recorder's thread ended with status ${code}; ${this.path} is incomplete, \`pciem trace recover\` saves what is whole`)))
+    })
+    // Whoever calls stop() or awaits `ended` hears of it; nobody else must die of it.
+    this.ended.catch(() => undefined)
+    this.#ready.catch(() => undefined)
+  }
+
+  /** So far; `lost` counts transactions that found no room in time. */
+  get progress(): Progress {
+    return this.#progress.get()
+  }
+
+  /** Puts a mark behind what has happened so far; resolves when it is on the disk. */
+  mark(text: string): Promise<void> {
+    if (this.#over) return Promise.reject(new PciemError(`${this.path} has ended already: the device is gone`))
+    const id = ++this.#lastMark
+    return new Promise((resolve, reject) => {
+      this.#marks.set(id, { resolve, reject })
+      this.#send({ type: 'mark', text, id })
+    })
+  }
+
+  /** Records what has happened so far and closes the trace; what the device does from now on is not in it. */
+  async stop(reason = 'stopped'): Promise<RecorderTotals> {
+    if (!this.#over) this.#send({ type: 'stop', reason })
+    const totals = await this.ended
+    await this.#worker.terminate()
+    return totals
+  }
+
+  #send(command: RecorderCommand): void {
+    this.#worker.postMessage(command)
+  }
+
+  #marked(id: number): void {
+    this.#marks.get(id)?.resolve()
+    this.#marks.delete(id)
+  }
+}
