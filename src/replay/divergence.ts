@@ -1,42 +1,20 @@
 // SPDX-License-Identifier: MIT
 import type { SeqStatus, Slot } from '../index.js'
 import { kindNames, noBar } from '../trace/event.js'
-import * as uapi from '../uapi.js'
-import type { Divergence, DivergenceReason } from './verdict.js'
+import type { Divergence } from './verdict.js'
 
-const NO_INDEX = 0xffff_ffff_ffff_ffffn
-
-const reasons: Readonly<Record<number, DivergenceReason>> = {
-  [uapi.PCIEM_DIVERGED_VALUE]: 'value',
-  [uapi.PCIEM_DIVERGED_ACCESS]: 'access',
-  [uapi.PCIEM_DIVERGED_PAYLOAD]: 'payload',
-  [uapi.PCIEM_DIVERGED_DMA]: 'dma',
-  [uapi.PCIEM_DIVERGED_PAST_END]: 'past-end',
-  [uapi.PCIEM_DIVERGED_REMOVED]: 'removed',
-}
-
-/** What the kernel reports of a divergence, with the state of the machine around it. */
-export function divergenceOf(status: SeqStatus, slot: Slot, kernelLog: string[]): Divergence {
-  const reason = reasons[status.reason] ?? 'access'
-  const index = status.index !== NO_INDEX ? status.index : status.nextIndex
-  const kind = kindNames[status.kind]
+/** What the kernel reports of a divergence, with the state of the machine around it; undefined if it reports none. */
+export function divergenceOf(status: SeqStatus, slot: Slot, kernelLog: string[]): Divergence | undefined {
+  if (!status.divergence) return undefined
+  const { kind: number, bar, stack, index: expected, context: _, ...same } = status.divergence
+  const index = expected ?? status.nextIndex
+  const kind = kindNames[number]
   return {
-    reason,
-    ...(index !== NO_INDEX && reason !== 'past-end' && { index }),
+    ...same,
+    ...(index !== null && same.reason !== 'past-end' && { index }),
     ...(kind && { kind }),
-    func: status.func,
-    bar: status.bar === noBar ? null : status.bar,
-    width: status.width,
-    addr: status.addr,
-    expected: status.expected,
-    actual: status.actual,
-    payloadOffset: status.payloadOffset,
-    expectedBytes: status.expectedBytes,
-    actualBytes: status.actualBytes,
-    cpu: status.cpu,
-    pid: status.pid,
-    comm: status.comm,
-    stack: status.stack,
+    bar: bar === noBar ? null : bar,
+    stack: stack.split('\n').filter((line) => line.trim() !== ''),
     mappings: mappingsOf(slot),
     kernelLog,
   }
@@ -44,10 +22,10 @@ export function divergenceOf(status: SeqStatus, slot: Slot, kernelLog: string[])
 
 /** The first recorded step that nobody is left to do. */
 export function leftoverAt(status: SeqStatus, slot: Slot, kernelLog: string[]): Divergence {
-  const index = status.state === 'diverged' ? status.index : status.nextIndex
+  const index = status.divergence?.index ?? status.nextIndex
   return {
     reason: 'leftover',
-    ...(index !== NO_INDEX && { index }),
+    ...(index !== null && { index }),
     func: 0,
     bar: null,
     width: 0,

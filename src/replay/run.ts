@@ -212,7 +212,7 @@ class Replay {
     const log = this.#log.take()
     const divergence = divergenceOf(status, this.#slot, log)
     // the recorded removal has ended, and the driver left things undone
-    if (divergence.reason === 'removed' && this.#removed) return { outcome: 'diverged', divergence: leftoverAt(status, this.#slot, log) }
+    if (!divergence || (divergence.reason === 'removed' && this.#removed)) return { outcome: 'diverged', divergence: leftoverAt(status, this.#slot, log) }
     return { outcome: 'diverged', divergence }
   }
 
