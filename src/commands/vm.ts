@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+import type { CommandModule } from 'yargs'
+import { PciemError, UsageError, exitCodes } from '../errors.js'
+import { attach } from '../vm/attach.js'
+import { GuestCrashError } from '../vm/link.js'
+import { bootVm, keepLog, type VirtualMachine, type VmOptions } from '../vm/machine.js'
+
+interface Arguments {
+  kernel: string
+  smp: number
+  mem: string
+  kvm: 'auto' | 'on' | 'off'
+  module?: string | boolean
+  'module-params'?: string
+  append?: string
+  iommu: boolean
+  timeout?: number
+  log?: string
+  verbose: boolean
+  '--'?: string[]
+}
+
+export const command: CommandModule<object, Arguments> = {
+  command: 'vm',
+  describe: 'boot a throw-away virtual machine and run a command in it',
+  builder: (yargs) =>
+    yargs
+      .usage('pciem vm [OPTIONS] [-- CMD]\n\nThe guest sees this host\'s files; only the current folder keeps what it writes. Without CMD: a shell.')
+      .option('kernel', { type: 'string', default: '6.12', describe: 'series, release, unpacked folder or bzImage' })
+      .option('smp', { type: 'number', default: 2, describe: 'CPUs' })
+      .option('mem', { type: 'string', default: '1G', describe: 'memory' })
+      .option('kvm', { choices: ['auto', 'on', 'off'] as const, default: 'auto' as const, describe: 'hardware virtualisation' })
+      .option('module', { type: 'string', describe: 'a pciem.ko of your own; --no-module loads none' })
+      .option('module-params', { type: 'string', describe: 'parameters for pciem.ko' })
+      .option('append', { type: 'string', describe: 'more kernel parameters' })
+      .option('iommu', { type: 'boolean', default: false, describe: 'give the machine an Intel IOMMU' })
+      .option('timeout', { type: 'number', describe: 'seconds that CMD may take; then exit status 124' })
+      .option('log', { type: 'string', describe: 'write the guest\'s kernel log there' })
+      .option('verbose', { alias: 'v', type: 'boolean', default: false, describe: 'say what is going on' })
+      .check(checkArguments) as never,
+  handler: async (argv) => {
+    process.exitCode = await runVm(argv)
+  },
+}
+
+function checkArguments(argv: Arguments): true {
+  if (!Number.isInteger(argv.smp) || argv.smp < 1 || argv.smp > 64) throw new UsageError('--smp: give a number of CPUs from 1 to 64')
+  if (!/^\d+[MG]?$/i.test(argv.mem)) throw new UsageError(`--mem ${argv.mem}: give a size such as 512M or 2G`)
+  if (argv.timeout !== undefined && !(argv.timeout > 0)) throw new UsageError('--timeout: give a number of seconds')
+  return true
+}
+
+async function runVm(argv: Arguments): Promise<number> {
+  const interruption = onTermination()
+  const progress = startProgress(argv.verbose || Boolean(process.stderr.isTTY))
+  let vm: VirtualMachine | undefined
+  try {
+    vm = await bootVm({ ...vmOptions(argv), abort: interruption.signal, onProgress: progress.say })
+    progress.done(argv.verbose)
+    interruption.signal.addEventListener('abort', () => vm?.link.kill('interrupted'))
+    interruption.releaseInterrupt()
+    const status = await attach(vm, chooseCommand(argv['--']), argv.timeout)
+    return await judgeLog(vm, status)
+  } catch (error) {
+    progress.done(false)
+    if (interruption.status) return interruption.status
+    if (error instanceof PciemError) report(error, vm)
+    throw error
+  } finally {
+    await vm?.close()
+    interruption.stop()
+  }
+}
+
+function vmOptions(argv: Arguments): VmOptions {
+  return {
+    kernel: argv.kernel,
+    smp: argv.smp,
+    memory: argv.mem,
+    kvm: argv.kvm,
+    module: argv.module ?? true,
+    iommu: argv.iommu,
+    ...(argv['module-params'] === undefined ? {} : { moduleParams: argv['module-params'] }),
+    ...(argv.append === undefined ? {} : { append: argv.append.split(/\s+/).filter(Boolean) }),
+    ...(argv.log === undefined ? {} : { log: argv.log }),
+  }
+}
+
+function chooseCommand(words: string[] | undefined): string[] {
+  if (words && words.length > 0) return words
+  return process.stdin.isTTY && process.stdout.isTTY ? [process.env.SHELL || '/bin/bash', '-i'] : ['/bin/sh']
+}
+
+/** A kernel that complained while the command ran is worth a word, one that oopsed is worth its status. */
+async function judgeLog(vm: VirtualMachine, status: number): Promise<number> {
+  await vm.syncLog()
+  const trouble = vm.link.log.trouble()
+  if (!trouble) return status
+  if (trouble.kind === 'warning') {
+    process.stderr.write(`pciem: the guest's kernel log has: ${trouble.line}\n${quote(vm.link.log.tail(15, trouble.index))}`)
+    return status
+  }
+  throw new GuestCrashError(`the guest kernel is broken: ${trouble.line}`, vm.link.log.tail(40))
+}
+
+function report(error: PciemError, vm: VirtualMachine | undefined): void {
+  const tail = error instanceof GuestCrashError ? error.logTail : error.exitCode === exitCodes.timeout ? vm?.link.log.tail(20) : undefined
+  if (!tail || tail.length === 0) return
+  process.stderr.write(`pciem: the end of the guest's kernel log:\n${quote(tail)}`)
+  if (vm) process.stderr.write(`pciem: all of it is in ${keepLog(vm.kernelLog())}\n`)
+}
+
+const quote = (lines: string[]): string => lines.map((line) => `  | ${line}\n`).join('')
+
+/** SIGTERM and friends end the guest first and then us, with the shell's status for that signal. */
+function onTermination(): { signal: AbortSignal; readonly status: number; releaseInterrupt: () => void; stop: () => void } {
+  const controller = new AbortController()
+  let status = 0
+  const handlers = ([['SIGTERM', 143], ['SIGHUP', 129], ['SIGQUIT', 131]] as const).map(([name, code]) => {
+    const handler = (): void => {
+      status = code
+      controller.abort()
+    }
+    process.on(name, handler)
+    return () => process.off(name, handler)
+  })
+  // Until the command runs, ^C is ours; then attach() passes it on.
+  const interrupt = (): void => {
+    status = 130
+    controller.abort()
+  }
+  process.once('SIGINT', interrupt)
+  return {
+    signal: controller.signal,
+    get status() {
+      return status
+    },
+    releaseInterrupt: () => process.off('SIGINT', interrupt),
+    stop: () => {
+      process.off('SIGINT', interrupt)
+      for (const remove of handlers) remove()
+    },
+  }
+}
+
+/** One line on a terminal that counts the seconds, and goes away. */
+function startProgress(visible: boolean): { say: (text: string) => void; done: (keep: boolean) => void } {
+  if (!visible) return { say: () => {}, done: () => {} }
+  const start = Date.now()
+  const seconds = (): string => `${((Date.now() - start) / 1000).toFixed(1)} s`
+  const terminal = process.stderr.isTTY
+  let text = ''
+  let timer: NodeJS.Timeout | undefined
+  return {
+    say: (line) => {
+      if (text) process.stderr.write(terminal ? `\r\x1b[K${text}\n` : '')
+      text = `pciem: ${line} …`
+      if (!terminal) process.stderr.write(`${text}\n`)
+      else timer ??= setInterval(() => process.stderr.write(`\r\x1b[K${text} ${seconds()}`), 200)
+    },
+    done: (keep) => {
+      clearInterval(timer)
+      if (terminal && text) process.stderr.write('\r\x1b[K')
+      if (keep) process.stderr.write(`pciem: up after ${seconds()}\n`)
+      text = ''
+    },
+  }
+}
