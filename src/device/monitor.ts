@@ -24,21 +24,37 @@ const handBack = 256 << 10
 
 /** A reader of one slot's whole stream: raw records, as the kernel wrote them. */
 export class Monitor {
-  readonly fd: number
-  readonly ringSize: number
-  readonly lossy: boolean
   private readonly consumer: ArrayBuffer
   private readonly status: ArrayBuffer
   private readonly data: ArrayBuffer
   private readonly view: DataView
   private readonly words: Uint32Array
-  private position = 0
+  private position: number
   private handle: binding.PollHandle | undefined
   private isClosed = false
   private lastLost = 0n
 
-  /** @internal use Slot.monitor() */
-  constructor(file: SlotFile, slot: number, options: MonitorOptions = {}) {
+  /** @internal use Slot.monitor(); takes the descriptor over */
+  constructor(
+    readonly fd: number,
+    readonly ringSize: number,
+    readonly lossy: boolean,
+  ) {
+    try {
+      this.consumer = binding.mmap(fd, PAGE_SIZE, 0, true)
+      this.status = binding.mmap(fd, PAGE_SIZE, PAGE_SIZE, false)
+      this.data = binding.mmap(fd, 2 * ringSize, dataOffset, false)
+    } catch (error) {
+      binding.close(fd)
+      throw error
+    }
+    this.view = new DataView(this.data)
+    this.words = new Uint32Array(this.data)
+    this.position = Number(binding.loadAcquire64(this.consumer, 0))
+  }
+
+  /** @internal */
+  static create(file: SlotFile, slot: number, options: MonitorOptions = {}): Monitor {
     const { ringSize = 8 << 20, lossy = false, kinds = [] } = options
     if (!isPowerOfTwo(ringSize) || ringSize < 128 << 10 || ringSize > 1 << 30) {
       throw new UsageError(`a monitor's ring is a power of two from 128 KiB to 1 GiB, not ${ringSize} bytes`)
@@ -49,23 +65,12 @@ export class Monitor {
     arg.setUint32(layout.slot, slot, true)
     arg.setUint32(layout.ring_size, ringSize, true)
     arg.setBigUint64(layout.kinds, kinds.reduce((mask, kind) => mask | (1n << BigInt(kind)), 0n), true)
-    this.fd = file.call(uapi.PCIEM_MONITOR_CREATE, arg, slot === uapi.PCIEM_SLOT_OWN ? 'a monitor' : `a monitor of slot ${slot}`, {
+    const fd = file.call(uapi.PCIEM_MONITOR_CREATE, arg, slot === uapi.PCIEM_SLOT_OWN ? 'a monitor' : `a monitor of slot ${slot}`, {
       ENOENT: 'there is no such slot; `devices` or Slot.list() shows those there are',
       ENOSPC: 'the slot has as many monitors as it can; close one',
       EBUSY: 'the slot has no device yet',
     })
-    this.ringSize = ringSize
-    this.lossy = lossy
-    try {
-      this.consumer = binding.mmap(this.fd, PAGE_SIZE, 0, true)
-      this.status = binding.mmap(this.fd, PAGE_SIZE, PAGE_SIZE, false)
-      this.data = binding.mmap(this.fd, 2 * ringSize, dataOffset, false)
-    } catch (error) {
-      binding.close(this.fd)
-      throw error
-    }
-    this.view = new DataView(this.data)
-    this.words = new Uint32Array(this.data)
+    return new Monitor(fd, ringSize, lossy)
   }
 
   /** Records that found no room, so far. */
@@ -164,7 +169,7 @@ export class Monitor {
 export function monitorSlot(slot: number, options?: MonitorOptions): Monitor {
   const file = new SlotFile()
   try {
-    return new Monitor(file, slot, options)
+    return Monitor.create(file, slot, options)
   } finally {
     file.close()
   }

@@ -150,7 +150,7 @@ export class Slot {
 
   /** A reader of this slot's stream; it outlives the slot, so that its end can be read. */
   monitor(options?: MonitorOptions): Monitor {
-    return new Monitor(this.file, uapi.PCIEM_SLOT_OWN, options)
+    return Monitor.create(this.file, uapi.PCIEM_SLOT_OWN, options)
   }
 
   /** Appends steps to the sequence; false if its window has no room for all of them, and then none was taken. */

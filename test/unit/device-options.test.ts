@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { type SlotOptions, checkSlotOptions } from '../../src/device/options.js'
+import { Slot } from '../../src/device/slot.js'
+import { bindDriver, driverInfo, driverOf, unbindDriver, waitForDriver } from '../../src/device/sysfs.js'
+
+beforeAll(() => void execFileSync('make', ['-s', '-C', join(import.meta.dirname, '../../native')]))
+
+const valid = (): any => ({
+  functions: [
+    {
+      ids: { vendor: 0x1234, device: 0x11e8, classCode: 0x010802 },
+      bars: [
+        { index: 0, size: 16384, ranges: [{ offset: 0, length: 4096, policy: 'sync' }] },
+        { index: 2, size: 4096, type: 'mem32' },
+      ],
+      capabilities: [{ type: 'pm' }, { type: 'pcie' }, { type: 'msix', vectors: 4, bar: 0, tableOffset: 8192, pbaOffset: 12288 }],
+    },
+  ],
+})
+
+describe('slot options', () => {
+  it('pass when they are right', () => {
+    expect(() => checkSlotOptions(valid() as SlotOptions)).not.toThrow()
+  })
+
+  const fn = (options: any) => options.functions[0]
+  const msix = (options: any) => fn(options).capabilities[2]
+  it.each<[string, (options: any) => void, RegExp]>([
+    ['no function', (o) => (o.functions = []), /1 to 8 functions/],
+    ['nine functions', (o) => (o.functions = Array(9).fill(fn(o))), /1 to 8 functions/],
+    ['a ring that is no power of two', (o) => (o.ringEntries = 1000), /power of two from 16 to 65536/],
+    ['a vendor of 17 bits', (o) => (fn(o).ids.vendor = 0x10000), /ids\.vendor: 65536 does not fit into 16 bits/],
+    ['a vendor that reads as no device', (o) => (fn(o).ids.vendor = 0xffff), /no device/],
+    ['a class of 25 bits', (o) => (fn(o).ids.classCode = 0x1000000), /ids\.classCode/],
+    ['BAR6', (o) => (fn(o).bars[1].index = 6), /BAR0 to BAR5/],
+    ['a size that is no power of two', (o) => (fn(o).bars[0].size = 12288), /power of two/],
+    ['a size of 8 bytes', (o) => (fn(o).bars[0].size = 8), /power of two from 16 on/],
+    ['a BAR inside the upper half of a 64-bit one', (o) => (fn(o).bars[1].index = 1), /taken already/],
+    ['a 64-bit BAR5', (o) => (fn(o).bars[0].index = 5), /none behind BAR5/],
+    ['a 32-bit BAR of 4 GiB', (o) => (fn(o).bars[1].size = 2 ** 32), /need a mem64 BAR/],
+    ['a range past its BAR', (o) => (fn(o).bars[0].ranges[0].offset = 16384), /do not lie inside/],
+    ['an unknown capability', (o) => (fn(o).capabilities[0].type = 'agp'), /no capability 'agp'/],
+    ['two of one capability', (o) => (fn(o).capabilities[0].type = 'pcie'), /one pcie capability/],
+    ['no vectors', (o) => (msix(o).vectors = 0), /1 to 2048 vectors/],
+    ['2049 vectors', (o) => (msix(o).vectors = 2049), /1 to 2048 vectors/],
+    ['an MSI-X table in a BAR that is not there', (o) => (msix(o).bar = 4), /no such BAR/],
+    ['an MSI-X table past its BAR', (o) => (msix(o).tableOffset = 16384 - 8), /does not fit into BAR0/],
+    ['a PBA that is not aligned', (o) => (msix(o).pbaOffset = 12292), /multiples of 8/],
+    ['a short config image', (o) => (fn(o).config = { value: new Uint8Array(256), writable: new Uint8Array(4096), w1c: new Uint8Array(4096) }), /config\.value: .* not 256/],
+  ])('refuse %s, by name', (_, change, message) => {
+    const options = valid()
+    change(options)
+    expect(() => checkSlotOptions(options)).toThrow(expect.objectContaining({ exitCode: 2, message: expect.stringMatching(message) }))
+  })
+})
+
+describe.skipIf(existsSync('/dev/pciem'))('without the module', () => {
+  it('every way in says how to get it', () => {
+    const message = /^\/dev\/pciem: no such device: is the module loaded\? run `make load`, or work inside `bin\/pciem vm`$/
+    expect(() => Slot.create(valid())).toThrow(expect.objectContaining({ code: 'ENOENT', message: expect.stringMatching(message) }))
+    expect(() => Slot.list()).toThrow(message)
+    expect(() => Slot.monitor(0)).toThrow(message)
+  })
+})
+
+describe('sysfs', () => {
+  const nowhere = 'fffe:1f:1f.7'
+
+  it('says that a driver is not loaded, and that a device has none', async () => {
+    await expect(bindDriver(nowhere, 'no-such-driver')).rejects.toThrow(/no PCI driver 'no-such-driver' is loaded; `modprobe/)
+    await expect(bindDriver(nowhere, '../escape')).rejects.toThrow(/not a driver's name/)
+    await expect(unbindDriver(nowhere)).rejects.toThrow(/has no driver/)
+    expect(driverOf(nowhere)).toBeNull()
+    expect(await driverInfo('no-such-driver')).toEqual({ name: 'no-such-driver' })
+  })
+
+  it('waits for a driver no longer than it is told to', async () => {
+    const start = performance.now()
+    await expect(waitForDriver(nowhere, 60)).rejects.toMatchObject({ exitCode: 124, message: expect.stringMatching(/no driver has bound to fffe:1f:1f\.7 within 0\.06 s/) })
+    expect(performance.now() - start).toBeLessThan(1000)
+  })
+})
