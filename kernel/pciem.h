@@ -225,7 +225,8 @@ enum pciem_seq_result {
 	PCIEM_SEQ_REFUSED,		/* diverged or dry: answer all-ones */
 };
 enum pciem_seq_result pciem_seq_access(struct pciem_access *acc);
-enum pciem_seq_result pciem_seq_config_write(struct pciem_func *f, int where, int size, u32 val);	/* under no lock; the caller is the driver */
+/* The driver has written config space, and the write has had its effect. Under none of our locks. */
+void pciem_seq_config_write(struct pciem_func *f, int where, int size, u32 val);
 /* A new mapping: the IOVA page the recording had for it, or 0 for a free choice. iommu->lock is not held. */
 u64 pciem_seq_map_hint(struct pciem_func *f, u64 len, u32 flags, u32 page_offset, u64 *token);
 void pciem_seq_mapped(struct pciem_func *f, u64 token, u64 iova);
