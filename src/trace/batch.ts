@@ -15,15 +15,17 @@ export class EventBatch {
   segment = 0
   /** blobs that earlier frames of this segment have referred to */
   cursor = 0
-  readonly kind = new Uint32Array(maxEvents)
+  /**
+   * What sort of event it is: kind | func << 8 | bar << 16 | width << 24, as in the kernel's record.
+   * With the flags it makes one column: there are few sorts, so it needs few bits.
+   */
+  readonly shape = new Uint32Array(maxEvents)
+  readonly flags = new Uint32Array(maxEvents)
+  /** different from the header's first slot by these bits */
   readonly slot = new Uint32Array(maxEvents)
-  readonly func = new Uint32Array(maxEvents)
-  readonly bar = new Uint32Array(maxEvents)
-  readonly width = new Uint32Array(maxEvents)
   readonly context = new Uint32Array(maxEvents)
   readonly cpu = new Uint32Array(maxEvents)
   readonly pid = new Uint32Array(maxEvents)
-  readonly flags = new Uint32Array(maxEvents)
   /** number of the event's blob in this segment, plus one; 0 none */
   readonly data = new Uint32Array(maxEvents)
   readonly seqLo = new Uint32Array(maxEvents)
@@ -53,8 +55,7 @@ export interface EventsPayload {
   columns: Record<string, Uint8Array>
 }
 
-type Plain = 'kind' | 'slot' | 'func' | 'bar' | 'width' | 'cpu' | 'pid' | 'flags'
-const plainColumns: readonly Plain[] = ['kind', 'slot', 'func', 'bar', 'width', 'cpu', 'pid', 'flags']
+const plainColumns = ['slot', 'cpu', 'pid'] as const
 
 const zeros = new Uint32Array(maxEvents)
 
@@ -74,6 +75,7 @@ export class BatchEncoder {
     const cursor = batch.cursor
     this.#at = 0
     this.#columns = {}
+    this.#put('shape', batch.shape, batch.flags, batch.count)
     for (const name of plainColumns) this.#put(name, batch[name], zeros, batch.count)
     this.#seq(batch)
     this.#time(batch)
@@ -153,13 +155,13 @@ export class BatchEncoder {
   }
 
   #sameKind(name: string, batch: EventBatch, fieldLo: Uint32Array, fieldHi: Uint32Array): void {
-    const { kind, count } = batch
+    const { shape, count } = batch
     const lo = this.#lo
     const hi = this.#hi
     const lastLo = this.#lastLo.fill(0)
     const lastHi = this.#lastHi.fill(0)
     for (let i = 0; i < count; i++) {
-      const k = kind[i]!
+      const k = shape[i]! & 0xff
       const l = fieldLo[i]!
       const h = fieldHi[i]!
       putZigzag(lo, hi, i, l, h, lastLo[k]!, lastHi[k]!)
@@ -191,8 +193,8 @@ export class BatchDecoder {
     batch.count = count
     batch.segment = payload.segment
     batch.cursor = payload.blob ?? 0
+    this.#wide(columns.shape, batch.shape, batch.flags, count)
     for (const name of plainColumns) this.#plain(columns[name], batch[name], count)
-    checkBelow(batch.kind, count, 256, 'kind')
     this.#fill(columns.seq, count)
     this.#seq(batch, payload.seq)
     this.#fill(columns.time, count)
@@ -271,11 +273,11 @@ export class BatchDecoder {
 
   #sameKind(column: Uint8Array | undefined, batch: EventBatch, fieldLo: Uint32Array, fieldHi: Uint32Array): void {
     this.#fill(column, batch.count)
-    const { kind, count } = batch
+    const { shape, count } = batch
     const lastLo = this.#lastLo.fill(0)
     const lastHi = this.#lastHi.fill(0)
     for (let i = 0; i < count; i++) {
-      const k = kind[i]!
+      const k = shape[i]! & 0xff
       addZigzag(fieldLo, fieldHi, i, lastLo[k]!, lastHi[k]!, this.#lo[i]!, this.#hi[i]!)
       lastLo[k] = fieldLo[i]!
       lastHi[k] = fieldHi[i]!
@@ -290,10 +292,6 @@ function addZigzag(lo: Uint32Array, hi: Uint32Array, i: number, bLo: number, bHi
   const sum = (bLo + dLo) >>> 0
   lo[i] = sum
   hi[i] = bHi + dHi + (sum < dLo ? 1 : 0)
-}
-
-function checkBelow(column: Uint32Array, count: number, limit: number, name: string): void {
-  for (let i = 0; i < count; i++) if (column[i]! >= limit) throw new BadPayload(`column ${name} holds an impossible number`)
 }
 
 export function join(lo: number, hi: number): bigint {

@@ -19,7 +19,7 @@ export function maxColumnBytes(n: number): number {
 
 const maxDictionary = 256
 const hashSlots = 1024
-/** Entries after which a column with mostly different values is no longer tried as a dictionary. */
+/** A column with this many different values among its first entries is not tried further as a dictionary. */
 const trialEntries = 64
 const trialDistinct = 40
 
@@ -31,45 +31,33 @@ export class ColumnEncoder {
   readonly #valueHi = new Uint32Array(maxDictionary)
   readonly #index: Uint8Array
   #round = 0
+  #runs = 0
 
   constructor(readonly capacity: number) {
-    this.#index = new Uint8Array(capacity)
+    this.#index = new Uint8Array(capacity + 8)
   }
 
   /** Writes n entries at out[at…] and returns where they end. */
   encode(lo: Uint32Array, hi: Uint32Array, n: number, out: Uint8Array, at: number): number {
-    let changes = 0
-    let varintBytes = 0
-    let lastLo = lo[0]!
-    let lastHi = hi[0]!
-    for (let i = 0; i < n; i++) {
-      const l = lo[i]!
-      const h = hi[i]!
-      if (l !== lastLo || h !== lastHi) {
-        changes++
-        lastLo = l
-        lastHi = h
-      }
-      varintBytes += h === 0 ? (l < 0x80 ? 1 : l < 0x4000 ? 2 : l < 0x200000 ? 3 : l < 0x10000000 ? 4 : 5) : 10
-    }
-    if (changes === 0) {
+    const firstLo = lo[0]!
+    const firstHi = hi[0]!
+    let same = 1
+    while (same < n && lo[same] === firstLo && hi[same] === firstHi) same++
+    if (same === n) {
       out[at] = codingSame
-      return putVarint(out, at + 1, lo[0]!, hi[0]!)
+      return putVarint(out, at + 1, firstLo, firstHi)
     }
-    // A run costs at least two bytes, a dictionary entry at least one bit.
-    if (changes * 24 < n) return putRuns(lo, hi, n, out, at)
-    if (varintBytes * 8 > n + 16) {
-      const size = this.#buildDictionary(lo, hi, n)
-      if (size > 0) {
-        const bytes = dictionaryBytes(size, n)
-        if (bytes < varintBytes) return this.#putDictionary(size, n, out, at)
-      }
-    }
-    if (changes * 4 < n) return putRuns(lo, hi, n, out, at)
-    return putVarints(lo, hi, n, out, at)
+    const size = this.#buildDictionary(lo, hi, n)
+    if (size === 0) return putVarints(lo, hi, n, out, at)
+    const entries = this.#dictionaryBytes(size)
+    const bytes = entries + ((n * indexBits(size) + 7) >> 3)
+    // An entry of a run is as long as one of the dictionary on average, and its length takes a byte or two.
+    if (this.#runs * (entries / size + 1.5) < bytes) return putRuns(lo, hi, n, out, at)
+    if (size > 16 && varintBytes(lo, hi, n) <= bytes) return putVarints(lo, hi, n, out, at)
+    return this.#putDictionary(size, n, out, at)
   }
 
-  /** Fills the index of each entry; 0: too many different values. */
+  /** Fills the index of each entry and counts runs; 0: too many different values. */
   #buildDictionary(lo: Uint32Array, hi: Uint32Array, n: number): number {
     const owner = this.#slotOwner
     const rounds = this.#slotRound
@@ -78,26 +66,44 @@ export class ColumnEncoder {
     const valuesHi = this.#valueHi
     const index = this.#index
     let size = 0
+    let runs = 0
+    let lastLo = 0
+    let lastHi = 0
+    let last = -1
     for (let i = 0; i < n; i++) {
       const l = lo[i]!
       const h = hi[i]!
-      let slot = (Math.imul(l ^ (h << 7), 0x9e3779b1) ^ Math.imul(h, 0x85ebca6b)) >>> 22
-      while (rounds[slot] === round) {
-        const k = owner[slot]!
-        if (values[k] === l && valuesHi[k] === h) break
-        slot = (slot + 1) & (hashSlots - 1)
+      if (l !== lastLo || h !== lastHi || last < 0) {
+        lastLo = l
+        lastHi = h
+        runs++
+        let slot = (Math.imul(l ^ (h << 7), 0x9e3779b1) ^ Math.imul(h, 0x85ebca6b)) >>> 22
+        last = -1
+        while (rounds[slot] === round) {
+          const k = owner[slot]!
+          if (values[k] === l && valuesHi[k] === h) {
+            last = k
+            break
+          }
+          slot = (slot + 1) & (hashSlots - 1)
+        }
+        if (last < 0) {
+          if (size === maxDictionary || (size === trialDistinct && i < trialEntries)) return 0
+          rounds[slot] = round
+          owner[slot] = size
+          values[size] = l
+          valuesHi[size] = h
+          last = size++
+        }
       }
-      if (rounds[slot] !== round) {
-        if (size === maxDictionary || (size === trialDistinct && i < trialEntries)) return 0
-        rounds[slot] = round
-        owner[slot] = size
-        values[size] = l
-        valuesHi[size] = h
-        size++
-      }
-      index[i] = owner[slot]!
+      index[i] = last
     }
+    this.#runs = runs
     return size
+  }
+
+  #dictionaryBytes(size: number): number {
+    return 3 + varintBytes(this.#valueLo, this.#valueHi, size)
   }
 
   #putDictionary(size: number, n: number, out: Uint8Array, start: number): number {
@@ -105,24 +111,27 @@ export class ColumnEncoder {
     out[at++] = codingDictionary
     at = putVarint(out, at, size, 0)
     for (let k = 0; k < size; k++) at = putVarint(out, at, this.#valueLo[k]!, this.#valueHi[k]!)
-    const bits = indexBits(size)
     const index = this.#index
-    if (bits === 8) {
-      for (let i = 0; i < n; i++) out[at++] = index[i]!
-      return at
+    // whole bytes may be filled: what stands behind the last entry is a zero
+    for (let i = n; i < n + 7; i++) index[i] = 0
+    switch (indexBits(size)) {
+      case 8:
+        for (let i = 0; i < n; i++) out[at++] = index[i]!
+        return at
+      case 4:
+        for (let i = 0; i < n; i += 2) out[at++] = index[i]! | (index[i + 1]! << 4)
+        return at
+      case 2:
+        for (let i = 0; i < n; i += 4) out[at++] = index[i]! | (index[i + 1]! << 2) | (index[i + 2]! << 4) | (index[i + 3]! << 6)
+        return at
+      default:
+        for (let i = 0; i < n; i += 8) {
+          let byte = 0
+          for (let bit = 0; bit < 8; bit++) byte |= index[i + bit]! << bit
+          out[at++] = byte
+        }
+        return at
     }
-    let byte = 0
-    let used = 0
-    for (let i = 0; i < n; i++) {
-      byte |= index[i]! << used
-      used += bits
-      if (used === 8) {
-        out[at++] = byte
-        byte = used = 0
-      }
-    }
-    if (used > 0) out[at++] = byte
-    return at
   }
 }
 
@@ -130,9 +139,15 @@ function indexBits(size: number): number {
   return size <= 2 ? 1 : size <= 4 ? 2 : size <= 16 ? 4 : 8
 }
 
-/** An estimate: how long the values themselves are is left to the common case. */
-function dictionaryBytes(size: number, n: number): number {
-  return 3 + size * 3 + ((n * indexBits(size) + 7) >> 3)
+function varintBytes(lo: Uint32Array, hi: Uint32Array, n: number): number {
+  let bytes = 0
+  for (let i = 0; i < n; i++) {
+    const l = lo[i]!
+    const h = hi[i]!
+    if (h === 0) bytes += l < 0x80 ? 1 : l < 0x4000 ? 2 : l < 0x200000 ? 3 : l < 0x10000000 ? 4 : 5
+    else bytes += Math.ceil((64 - Math.clz32(h)) / 7)
+  }
+  return bytes
 }
 
 function putVarints(lo: Uint32Array, hi: Uint32Array, n: number, out: Uint8Array, start: number): number {
@@ -141,12 +156,18 @@ function putVarints(lo: Uint32Array, hi: Uint32Array, n: number, out: Uint8Array
   for (let i = 0; i < n; i++) {
     const l = lo[i]!
     const h = hi[i]!
-    if (h === 0 && l < 0x80) out[at++] = l
-    else if (h === 0 && l < 0x4000) {
+    if (h !== 0) at = putVarint(out, at, l, h)
+    else if (l < 0x80) out[at++] = l
+    else if (l < 0x4000) {
       out[at] = l | 0x80
       out[at + 1] = l >>> 7
       at += 2
-    } else at = putVarint(out, at, l, h)
+    } else if (l < 0x200000) {
+      out[at] = l | 0x80
+      out[at + 1] = (l >>> 7) | 0x80
+      out[at + 2] = l >>> 14
+      at += 3
+    } else at = putVarint(out, at, l, 0)
   }
   return at
 }

@@ -3,7 +3,7 @@
 import { BatchDecoder, EventBatch, type EventsPayload, join, maxEvents } from './batch.js'
 import { maxSegmentBytes } from './blobs.js'
 import { BadPayload } from './errors.js'
-import { flagDataLost, kindNames, kindNumbers, type TraceEvent } from './event.js'
+import { flagDataLost, kindNames, kindNumbers, noBar, type TraceEvent } from './event.js'
 import { type Fields, bytesField, listField, mapField, textField, u64Field, uintField } from './fields.js'
 
 export interface DecoderOptions {
@@ -63,13 +63,15 @@ export class EventDecoder {
   /** Entry i of `batch` as an event. */
   event(i: number): TraceEvent {
     const b = this.batch
+    const shape = b.shape[i]!
+    const bar = (shape >>> 16) & 0xff
     const event: TraceEvent = {
       seq: join(b.seqLo[i]!, b.seqHi[i]!),
-      kind: kindNames[b.kind[i]!]!,
+      kind: kindNames[shape & 0xff]!,
       slot: (b.slot[i]! ^ this.#homeSlot) >>> 0,
-      func: b.func[i]!,
-      bar: b.bar[i] === 0 ? null : b.bar[i]! - 1,
-      width: b.width[i]!,
+      func: (shape >>> 8) & 0xff,
+      bar: bar === noBar ? null : bar,
+      width: shape >>> 24,
       time: join(b.timeLo[i]!, b.timeHi[i]!),
       cause: join(b.causeLo[i]!, b.causeHi[i]!),
       context: b.context[i]!,
@@ -122,12 +124,11 @@ export class EventDecoder {
   }
 
   #check(): void {
-    const { kind, bar, data, count } = this.batch
+    const { shape, data, count } = this.batch
     for (let i = 0; i < count; i++) {
-      const number = kind[i]!
+      const number = shape[i]! & 0xff
       if (kindNames[number] === undefined) throw new BadPayload(`a transaction has the unknown kind ${number}`)
       if (number === kindNumbers.mark || number === kindNumbers.lost) throw new BadPayload('marks and losses have frames of their own')
-      if (bar[i]! > 255) throw new BadPayload('column bar holds an impossible number')
       if (!this.#lenient && data[i]! > this.#blobs.length) throw new BadPayload('an event refers to data that is not there')
     }
   }

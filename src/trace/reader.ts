@@ -118,7 +118,7 @@ export class TraceReader {
         this.#guard(frame, () => decoder.decodeBatch(frame.payload()))
         const { count } = decoder.batch
         for (let i = 0; i < count; i++) {
-          counts[decoder.batch.kind[i]!]!++
+          counts[decoder.batch.shape[i]! & 0xff]!++
           const event = decoder.event(i)
           if (to !== undefined && event.seq > to) return
           if (event.seq >= from) yield event

@@ -88,7 +88,8 @@ export class TraceWriter {
 
   /** One raw kernel record, `len` bytes with its payload; nothing is allocated but for payloads. */
   appendRecord(view: DataView, start: number, len: number): void {
-    const kind = view.getUint8(start + record.kind)
+    const shape = view.getUint32(start + record.kind, true)
+    const kind = shape & 0xff
     if (kind === readCompletion && this.#coalesce(view, start)) return
     if (kind === 0 || kind >= markKind) return this.append(recordToEvent(view, start, this.#homeSlot))
     const dataLength = view.getUint32(start + record.dataLen, true)
@@ -101,11 +102,8 @@ export class TraceWriter {
       data = this.#data(new Uint8Array(view.buffer, view.byteOffset + start + record.size, dataLength))
     }
     batch.count = i + 1
-    batch.kind[i] = kind
+    batch.shape[i] = shape
     batch.slot[i] = 0
-    batch.func[i] = view.getUint8(start + record.func)
-    batch.bar[i] = (view.getUint8(start + record.bar) + 1) & 0xff
-    batch.width[i] = view.getUint8(start + record.width)
     batch.seqLo[i] = view.getUint32(start + record.seq, true)
     batch.seqHi[i] = view.getUint32(start + record.seq + 4, true)
     batch.timeLo[i] = view.getUint32(start + record.time, true)
@@ -134,11 +132,8 @@ export class TraceWriter {
     const i = batch.count
     batch.data[i] = event.data === undefined ? 0 : this.#data(event.data)
     batch.count = i + 1
-    batch.kind[i] = kindNumbers[event.kind]
+    batch.shape[i] = kindNumbers[event.kind] | (event.func << 8) | ((event.bar ?? noBar) << 16) | (event.width << 24)
     batch.slot[i] = event.slot ^ this.#homeSlot
-    batch.func[i] = event.func
-    batch.bar[i] = event.bar === null ? 0 : event.bar + 1
-    batch.width[i] = event.width
     batch.context[i] = event.context
     batch.cpu[i] = event.cpu
     batch.flags[i] = event.flags
@@ -182,7 +177,7 @@ export class TraceWriter {
     const unwritten = this.#blobs.takeUnwritten()
     if (unwritten) this.#dataFrame(unwritten)
     this.#frame(frameKinds.events, this.#encoder.encode(batch), this.#compress)
-    for (let i = 0; i <= last; i++) this.#counts[batch.kind[i]!]!++
+    for (let i = 0; i <= last; i++) this.#counts[batch.shape[i]! & 0xff]!++
     this.#flushed += batch.count
     batch.count = 0
     if (++this.#framesInSegment >= segmentFrames || this.#blobs.bytes >= segmentBytes) this.#closeSegment()
@@ -230,7 +225,7 @@ export class TraceWriter {
   #coalesce(view: DataView, start: number): boolean {
     const batch = this.#batch
     const i = batch.count - 1
-    if (i < 0 || batch.kind[i] !== readRequest) return false
+    if (i < 0 || (batch.shape[i]! & 0xff) !== readRequest) return false
     const requestLo = batch.seqLo[i]!
     const requestHi = batch.seqHi[i]!
     const nextLo = (requestLo + 1) >>> 0
@@ -242,7 +237,7 @@ export class TraceWriter {
     const borrow = timeLo < batch.timeLo[i]! ? 1 : 0
     const latencyHi = timeHi - batch.timeHi[i]! - borrow
     if (latencyHi < 0) return false
-    batch.kind[i] = mmioRead
+    batch.shape[i] = (batch.shape[i]! & ~0xff) | mmioRead
     batch.flags[i] = batch.flags[i]! | flagCoalesced
     batch.latencyLo[i] = timeLo - batch.timeLo[i]!
     batch.latencyHi[i] = latencyHi

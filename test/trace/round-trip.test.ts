@@ -145,7 +145,7 @@ describe('a trace', () => {
     const path = dir.path('future.pciem')
     const writer = TraceWriter.create(path, sampleHeader())
     writer.close()
-    const columns = { kind: Buffer.from([0, 4]), comm: Buffer.from([9, 9, 9]) }
+    const columns = { shape: Buffer.from([0, 4]), comm: Buffer.from([9, 9, 9]) }
     const frame = encodeFrame(frameKinds.events, 0x7d3c1f9a, 1, { segment: 0, count: 2, seq: 5, time: 9, columns, hint: 'new' }, false)
     writeFileSync(path, Buffer.concat([readFileSync(path), frame]))
     const reader = TraceReader.open(path)
