@@ -107,13 +107,18 @@ static void action_failed(struct pciem_seq *seq, const struct seq_step *action, 
 static u32 payload_compare(struct pciem_seq *seq, const struct seq_step *action, const u8 *actual)
 {
 	const u8 *expected = action->data->bytes;
-	u32 len = action->data_len, i, word;
+	u32 len = action->data_len, i, word, end;
 	unsigned long flags;
 	u64 renamed = 0;
 
 	for (i = 0; i < len; i++) {
 		if (expected[i] == actual[i])
 			continue;
+		end = pciem_seq_field_end(action->data, i);
+		if (end) {
+			i = end - 1;
+			continue;
+		}
 		/* Words as the device would fetch them: aligned in memory, not in the chunk. */
 		word = i - min_t(u32, i, (action->addr + i) & 7);
 		if ((action->addr + word) & 7 || len - word < 8)
@@ -146,6 +151,8 @@ static void action_dma(struct pciem_seq *seq, const struct seq_step *action)
 
 	raw_spin_lock_irqsave(&seq->lock, flags);
 	iova = pciem_seq_translate(seq, action->addr);
+	if (write)
+		pciem_seq_echo_apply(seq, action->data);
 	raw_spin_unlock_irqrestore(&seq->lock, flags);
 
 	moved = pciem_dma_kernel(f, iova, write ? action->data->bytes : seq->scratch,
@@ -156,6 +163,9 @@ static void action_dma(struct pciem_seq *seq, const struct seq_step *action)
 	}
 	if (write || !action->data)
 		return;
+	raw_spin_lock_irqsave(&seq->lock, flags);
+	pciem_seq_echo_learn(seq, action->data, seq->scratch);
+	raw_spin_unlock_irqrestore(&seq->lock, flags);
 	at = payload_compare(seq, action, seq->scratch);
 	if (at < action->data_len) {
 		struct seq_divergence d = {

@@ -57,7 +57,7 @@ static int step_check_expect(struct pciem_func *f, const struct pciem_seq_step *
 {
 	u64 end = PCIEM_CONFIG_SIZE;
 
-	if (u->lane >= SEQ_LANES || u->data_len || u->cause)
+	if (u->lane >= SEQ_LANES || u->data_len || u->nr_fields || u->cause)
 		return -EINVAL;
 	if (u->op == PCIEM_SEQ_EXPECT_DMA_MAP)
 		return u->value ? 0 : -EINVAL;
@@ -78,7 +78,9 @@ static int step_check_action(const struct pciem_seq_step *u)
 {
 	bool dma = u->op == PCIEM_SEQ_DO_DMA_WRITE || u->op == PCIEM_SEQ_DO_DMA_READ;
 
-	if (dma ? !u->data_len || u->data_len > PCIEM_DMA_CHUNK : u->data_len)
+	if (dma ? !u->data_len || u->data_len > PCIEM_DMA_CHUNK : u->data_len || u->nr_fields)
+		return -EINVAL;
+	if (u->nr_fields > SEQ_FIELDS || (u->nr_fields && u->flags & PCIEM_SEQ_NO_COMPARE))
 		return -EINVAL;
 	if (u->op == PCIEM_SEQ_DO_IRQ && u->addr >= PCIEM_MAX_VECTORS)
 		return -EINVAL;
@@ -91,7 +93,8 @@ static int step_check(struct pciem_seq *seq, const struct pciem_seq_step *u, u64
 {
 	struct pciem_func *f;
 
-	if (u->func >= PCIEM_MAX_FUNCTIONS || u->flags & ~STEP_FLAGS || u->index <= after)
+	if (u->func >= PCIEM_MAX_FUNCTIONS || u->flags & ~STEP_FLAGS || u->reserved ||
+	    u->index <= after)
 		return -EINVAL;
 	f = seq->slot->func[u->func];
 	if (!f)
@@ -114,17 +117,27 @@ static bool step_has_data(const struct pciem_seq_step *u)
 
 static struct seq_data *data_copy(const struct pciem_seq_step *u)
 {
-	struct seq_data *data = kvmalloc(struct_size(data, bytes, u->data_len),
-					 GFP_KERNEL_ACCOUNT);
+	struct seq_data *data;
+	size_t head = struct_size(data, fields, u->nr_fields);
+	int err = -EFAULT;
 
+	data = kvmalloc(head + u->data_len, GFP_KERNEL_ACCOUNT);
 	if (!data)
 		return ERR_PTR(-ENOMEM);
 	data->len = u->data_len;
-	if (copy_from_user(data->bytes, u64_to_user_ptr(u->data), u->data_len)) {
-		kvfree(data);
-		return ERR_PTR(-EFAULT);
-	}
+	data->nr_fields = u->nr_fields;
+	data->bytes = (u8 *)data + head;
+	if (copy_from_user(data->fields, u64_to_user_ptr(u->fields),
+			   u->nr_fields * sizeof(*data->fields)) ||
+	    copy_from_user(data->bytes, u64_to_user_ptr(u->data), u->data_len))
+		goto fail;
+	err = -EINVAL;
+	if (!pciem_seq_fields_valid(data))
+		goto fail;
 	return data;
+fail:
+	kvfree(data);
+	return ERR_PTR(err);
 }
 
 /* Under seq->lock. An action's cause: still open, matched not long ago, or long ago. */
@@ -319,6 +332,7 @@ static void seq_destroy(struct pciem_seq *seq)
 	kvfree(seq->lanes);
 	kvfree(seq->index_hash);
 	kvfree(seq->pair);
+	kvfree(seq->echo);
 	kvfree(seq->scratch);
 	kvfree(seq);
 }
@@ -331,9 +345,10 @@ static int seq_alloc_tables(struct pciem_seq *seq)
 	seq->index_hash = kvcalloc(1U << seq->index_bits, sizeof(*seq->index_hash),
 				   GFP_KERNEL_ACCOUNT);
 	seq->pair = kvcalloc(SEQ_PAIRS, sizeof(*seq->pair), GFP_KERNEL_ACCOUNT);
+	seq->echo = kvcalloc(SEQ_ECHOES, sizeof(*seq->echo), GFP_KERNEL_ACCOUNT);
 	seq->scratch = kvmalloc(PCIEM_DMA_CHUNK, GFP_KERNEL_ACCOUNT);
-	return seq->steps && seq->lanes && seq->index_hash && seq->pair && seq->scratch ?
-	       0 : -ENOMEM;
+	return seq->steps && seq->lanes && seq->index_hash && seq->pair && seq->echo &&
+	       seq->scratch ? 0 : -ENOMEM;
 }
 
 static int seq_copy_ignores(struct pciem_seq *seq, const struct pciem_seq_start *arg)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the files of the sequencer share: sequencer.c (loading), seq_match.c (driver
- * accesses), seq_action.c (device actions), seq_rename.c (IOVAs), seq_report.c.
+ * accesses), seq_action.c (device actions), seq_rename.c (IOVAs), seq_echo.c
+ * (identifiers), seq_report.c.
  *
  * seq->lock guards everything but what is marked otherwise. Nothing is emitted under
  * it. A matched step leaves its lane at once, but stays open until its record has a
@@ -21,13 +22,24 @@
 #define SEQ_RECENT	4096
 #define SEQ_PAIRS	16384
 #define SEQ_DATA_MAX	SZ_256M
+#define SEQ_FIELDS	1024
+#define SEQ_ECHOES	8192
+#define SEQ_ECHO_BITS	10
 #define SEQ_STACK_TEXT	SZ_4K
 
 /* A payload, freed in a work item: steps are consumed where vfree() may not be called. */
 struct seq_data {
 	struct llist_node node;
-	u32 len;
-	u8 bytes[];
+	u32 len, nr_fields;
+	u8 *bytes;			/* behind the fields */
+	struct pciem_seq_field fields[];
+};
+
+/* An identifier on its way through the device. */
+struct seq_echo {
+	struct hlist_node node;
+	u64 recorded, live;
+	u16 space;
 };
 
 struct seq_step {
@@ -126,6 +138,10 @@ struct pciem_seq {
 	struct seq_pair *pair;		/* the ring that pairs come from */
 	u32 next_pair;
 
+	struct hlist_head echoes[1 << SEQ_ECHO_BITS];
+	struct seq_echo *echo;		/* the ring that they come from */
+	u32 next_echo;
+
 	bool low_told, done_told, tell_low, tell_done;
 	u64 matched, done, folded, renamed, ignored, skipped, early, unexpected_maps;
 
@@ -160,6 +176,12 @@ void pciem_seq_action_stop(struct pciem_seq *seq);
 u64 pciem_seq_translate(struct pciem_seq *seq, u64 recorded);
 bool pciem_seq_same_address(struct pciem_seq *seq, u64 recorded, u64 live);
 bool pciem_seq_same_half(struct pciem_seq *seq, u32 recorded, u32 live);
+
+/* seq_echo.c */
+bool pciem_seq_fields_valid(const struct seq_data *data);
+void pciem_seq_echo_learn(struct pciem_seq *seq, const struct seq_data *recorded, const u8 *live);	/* lock */
+void pciem_seq_echo_apply(struct pciem_seq *seq, struct seq_data *data);				/* lock */
+u32 pciem_seq_field_end(const struct seq_data *data, u32 at);
 
 /* seq_report.c */
 void pciem_seq_diverge(struct pciem_seq *seq, const struct seq_divergence *d);

@@ -23,6 +23,15 @@ export interface SeqStep {
   /** of an expected write: the bits to compare */
   mask: bigint
   data?: Uint8Array
+  /** of a DMA action: identifiers in the payload that the device only hands back; sorted, disjoint */
+  fields?: readonly SeqField[]
+}
+
+/** An identifier of 1, 2, 4 or 8 bytes inside a payload; those of different spaces do not mix. */
+export interface SeqField {
+  offset: number
+  width: number
+  space: number
 }
 
 export type SeqState = 'idle' | 'running' | 'done' | 'diverged' | 'dry'
@@ -37,7 +46,7 @@ export interface SeqStatus {
   pending: bigint
   /** repeated reads beyond the recorded ones */
   folded: bigint
-  /** values equal only after renaming IOVAs */
+  /** values equal only after renaming IOVAs or identifiers */
   renamed: bigint
   /** accesses in ignored ranges */
   ignored: bigint
@@ -83,6 +92,7 @@ export interface SeqDivergence {
 }
 
 const step = uapi.STRUCT.pciem_seq_step
+const field = uapi.STRUCT.pciem_seq_field
 const states: readonly SeqState[] = ['idle', 'running', 'done', 'diverged', 'dry']
 const reasons: Readonly<Record<number, SeqReason>> = {
   [uapi.PCIEM_DIVERGED_VALUE]: 'value',
@@ -92,17 +102,22 @@ const reasons: Readonly<Record<number, SeqReason>> = {
   [uapi.PCIEM_DIVERGED_PAST_END]: 'past-end',
   [uapi.PCIEM_DIVERGED_REMOVED]: 'removed',
 }
+const mends = {
+  EINVAL: 'a step is malformed, or its index is not above the last one',
+  EBUSY: 'the slot has no sequencer that takes steps; create it with the option `sequencer`',
+}
 const none = 0xffff_ffff_ffff_ffffn
 const stackRoom = 8192
 
 // One buffer for the steps and what they point to: a call that moves thousands costs one allocation.
 function marshal(steps: readonly SeqStep[]): { bytes: Uint8Array; address: bigint } {
-  const data = steps.reduce((sum, { data }) => sum + (data ? data.length : 0), 0)
-  const bytes = new Uint8Array(steps.length * step.sizeof + data)
+  const fieldsStart = steps.length * step.sizeof
+  let dataAt = fieldsStart + steps.reduce((sum, { fields }) => sum + (fields?.length ?? 0) * field.sizeof, 0)
+  const bytes = new Uint8Array(dataAt + steps.reduce((sum, { data }) => sum + (data?.length ?? 0), 0))
   const view = new DataView(bytes.buffer)
   const address = addressOf(bytes)
   let at = 0
-  let dataAt = steps.length * step.sizeof
+  let fieldAt = fieldsStart
   for (const one of steps) {
     view.setUint8(at + step.op, one.op)
     view.setUint8(at + step.func, one.func)
@@ -121,6 +136,16 @@ function marshal(steps: readonly SeqStep[]): { bytes: Uint8Array; address: bigin
       view.setBigUint64(at + step.data, address + BigInt(dataAt), true)
       dataAt += one.data.length
     }
+    if (one.fields && one.fields.length > 0) {
+      view.setUint32(at + step.nr_fields, one.fields.length, true)
+      view.setBigUint64(at + step.fields, address + BigInt(fieldAt), true)
+      for (const { offset, width, space } of one.fields) {
+        view.setUint32(fieldAt + field.offset, offset, true)
+        view.setUint16(fieldAt + field.width, width, true)
+        view.setUint16(fieldAt + field.space, space, true)
+        fieldAt += field.sizeof
+      }
+    }
     at += step.sizeof
   }
   return { bytes, address }
@@ -136,7 +161,7 @@ export function pushSteps(file: SlotFile, steps: readonly SeqStep[], last: boole
   view.setUint32(layout.step_size, step.sizeof, true)
   view.setBigUint64(layout.steps, steps.length > 0 ? address : 0n, true)
   try {
-    file.call(uapi.PCIEM_SEQ_PUSH, view, `${steps.length} steps`, { EINVAL: 'a step is malformed, or its index is not above the last one', ENOENT: 'the slot has no sequencer' }, bytes)
+    file.call(uapi.PCIEM_SEQ_PUSH, view, `${steps.length} steps`, mends, bytes)
     return true
   } catch (error) {
     if (error instanceof PciemError && error.code === 'ENOSPC') return false
@@ -151,7 +176,7 @@ export function sequencerStatus(file: SlotFile): SeqStatus {
   const view = sized(layout)
   view.setUint32(layout.stack_len, stack.length, true)
   view.setBigUint64(layout.stack, addressOf(stack), true)
-  file.call(uapi.PCIEM_SEQ_STATUS, view, 'the sequencer', { ENOENT: 'the slot has no sequencer' }, stack)
+  file.call(uapi.PCIEM_SEQ_STATUS, view, 'the sequencer', undefined, stack)
 
   const u64 = (offset: number) => view.getBigUint64(offset, true)
   const state = states[view.getUint32(layout.state, true)] ?? 'idle'

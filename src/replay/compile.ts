@@ -11,6 +11,7 @@ import type { SeqStep } from '../index.js'
 import { CauseMap } from './causes.js'
 import { configMask, covers, ignoreRanges, maskOfAccess, type ConfigMask, type IgnoreRange } from './config-rules.js'
 import { LaneAllocator } from './lanes.js'
+import { type Identifiers, identifiersOf } from './protocols/identifiers.js'
 
 /** `fold`: repeated reads of a register may come more or less often; `exact`: the recorded order, access by access. */
 export type MatchPolicy = 'fold' | 'exact'
@@ -77,6 +78,7 @@ export class Compiler {
 
   readonly #options: CompileOptions
   readonly #masks: Map<number, ConfigMask>
+  readonly #identifiers: Map<number, Identifiers | undefined>
   readonly #lanes = new LaneAllocator()
   readonly #causes = new CauseMap()
   /** the last read of each lane, while nothing else came on it */
@@ -92,6 +94,7 @@ export class Compiler {
     const functions = onlyDevice(header).functions
     this.#options = options
     this.#masks = new Map(functions.map(({ func, config }) => [func, configMask(config.value)]))
+    this.#identifiers = new Map(functions.map((fn) => [fn.func, identifiersOf(fn)]))
     this.ignored = ignoreRanges(functions)
   }
 
@@ -170,6 +173,7 @@ export class Compiler {
       return
     }
     if (event.kind === 'mmio-write') {
+      this.#identifiers.get(event.func)?.fieldsOf(event)
       const step = this.#expect(event, index, uapi.PCIEM_SEQ_EXPECT_MMIO_WRITE)
       this.#runs.delete(event.context)
       this.#push({ ...step, value: event.value, mask: allOnes(event.width) }, event.seq)
@@ -264,6 +268,7 @@ export class Compiler {
       if (event.flags & flagDataLost) return void (this.summary.stopped = { index, reason: 'lost' })
       if (!event.data?.length) return
       step.data = event.data
+      step.fields = this.#identifiers.get(event.func)?.fieldsOf(event) ?? []
     }
     this.summary.actions++
     this.#queue.push(step)

@@ -520,6 +520,21 @@ struct pciem_seq_step {
 	__aligned_u64 value;
 	__aligned_u64 mask;		/* expect write: bits to compare */
 	__aligned_u64 data;		/* user pointer */
+	__u32 nr_fields;		/* dma-read and dma-write: at most 1024 */
+	__u32 reserved;
+	__aligned_u64 fields;		/* struct pciem_seq_field *, sorted, disjoint */
+};
+
+/*
+ * An identifier inside a payload that the driver chooses anew in each run and the
+ * device hands back, as an NVMe command identifier: what a dma-read finds there is
+ * remembered under the recorded value and not compared; a dma-write hands back what
+ * was remembered, once. Identifiers of different spaces do not mix.
+ */
+struct pciem_seq_field {
+	__u32 offset;			/* bytes from the payload's start */
+	__u16 width;			/* 1, 2, 4, 8 */
+	__u16 space;
 };
 
 /*
@@ -578,7 +593,7 @@ struct pciem_seq_status {
 	__aligned_u64 done;		/* device actions done */
 	__aligned_u64 pending;		/* required accesses and actions not done yet, of those pushed */
 	__aligned_u64 folded;		/* repeated reads beyond the recorded ones */
-	__aligned_u64 renamed;		/* values equal only after renaming IOVAs */
+	__aligned_u64 renamed;		/* values equal only after renaming IOVAs or identifiers */
 	__aligned_u64 ignored;		/* accesses in ignored ranges */
 	__aligned_u64 skipped;		/* optional accesses that did not come */
 	__aligned_u64 early;		/* actions that ran on their cause alone */
