@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# build-module.sh [RELEASE...]: build kernel/ as build/kernel-RELEASE/pciem.ko, for every guest kernel in the cache unless told.
+# build-module.sh [RELEASE...]: build the module as build/kernel-RELEASE/pciem.ko, and the tests' drivers
+# as build/drivers-RELEASE/NAME/NAME.ko, for every guest kernel in the cache unless told.
 #
-# The sources are copied, so that kernel/ stays clean and one tree serves several kernels.
+# The sources are copied, so that their folders stay clean and one tree serves several kernels.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -16,25 +17,33 @@ headers_of() {
 	die "no headers for $1; run \`make setup\`, or \`apt-get install linux-headers-$1\`"
 }
 
-sync_sources() { # only what changed, so that make sees only what changed
-	mkdir -p "$1"
-	cp -ru --preserve=timestamps kernel/. "$1/"
-	(cd "$1" && find . -type f \( -name '*.[chS]' ! -name '*.mod.c' -o -name Kbuild \)) | while read -r file; do
-		[ -e "kernel/$file" ] || rm -f "$1/$file"
+sync_sources() { # FROM TO: only what changed, so that make sees only what changed
+	mkdir -p "$2"
+	cp -ru --preserve=timestamps "$1/." "$2/"
+	(cd "$2" && find . -type f \( -name '*.[chS]' ! -name '*.mod.c' -o -name Kbuild \)) | while read -r file; do
+		[ -e "$1/$file" ] || rm -f "$2/$file"
 	done
 }
 
+build() { # RELEASE SOURCES FOLDER
+	sync_sources "$2" "$3"
+	make -s -C "$headers" "M=$PWD/$3" ${W:+W=$W} -j"$(nproc)" modules >&2 || die "$2 does not build for Linux $1"
+}
+
 if [ $# = 0 ]; then
-	for tree in "$cache"/kernels/*/.complete; do
-		[ -e "$tree" ] || die "no guest kernels in $cache/kernels; run \`make setup\`"
-		set -- "$@" "$(basename "$(dirname "$tree")")"
+	for stamp in "$cache"/kernels/*/.complete; do
+		[ -e "$stamp" ] || die "no guest kernels in $cache/kernels; run \`make setup\`"
+		set -- "$@" "$(basename "$(dirname "$stamp")")"
 	done
 fi
+mkdir -p build
 for release in "$@"; do
+	say "building the kernel module for Linux $release"
 	headers=$(headers_of "$release")
-	folder=$PWD/build/kernel-$release
-	exec 9>"build/.kernel-$release.lock" && flock 9
-	sync_sources "$folder"
-	make -s -C "$headers" "M=$folder" ${W:+W=$W} -j"$(nproc)" modules || die "the module does not build for $release"
-	say "build/kernel-$release/pciem.ko"
+	exec 9>"build/.kernel-$release.lock"
+	flock 9
+	build "$release" kernel "build/kernel-$release"
+	for driver in test/drivers/*/Kbuild; do
+		[ ! -e "$driver" ] || build "$release" "${driver%/Kbuild}" "build/drivers-$release/$(basename "${driver%/Kbuild}")"
+	done
 done

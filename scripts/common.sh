@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: MIT
 # Shared by the set-up scripts: one way to speak, one way to become root, one way to call apt.
 
-say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
+if [ -t 2 ]; then
+	say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
+else
+	say() { printf '==> %s\n' "$*" >&2; }
+fi
+
 die() { printf 'pciem: %s\n' "$*" >&2; exit 1; }
 
 as_root() {
@@ -21,12 +26,13 @@ apt_update() { # once a run is enough
 	as_root apt-get -qq update || say "some package lists could not be refreshed; going on with those at hand"
 }
 
+apt_install_quietly() {
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 install -y --no-install-recommends "$@" >/dev/null
+}
+
 # A stale list names packages that the mirror no longer has: one refresh, one retry.
 apt_install() {
 	say "installing $*"
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >/dev/null || {
-		apt_update
-		as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "$@" >/dev/null ||
-			die "could not install: $* (see apt's message above)"
-	}
+	apt_install_quietly "$@" || { apt_update; apt_install_quietly "$@"; } ||
+		die "could not install: $* (see apt's message above)"
 }

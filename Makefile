@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+# Thin verbs: each says what it does on stderr and leaves stdout to the program it runs.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+cache := $(or $(PCIEM_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pciem)
+typescript := $(shell find src models -name '*.ts') package.json tsconfig.json
+module_sources := $(shell find kernel test/drivers -type f)
+vm := bin/pciem vm
+
+.PHONY: help
+help:
+	@echo 'make repl    set up, build, and open pciem> in a throw-away virtual machine (or: make repl < script)'
+	@echo 'make demo    record a device, replay it, and see a divergence found'
+	@echo 'make test    set up, build, and run all tests'
+	@echo 'make bench   measure'
+	@echo 'make soak    long runs: replays by the thousand, minutes of random load'
+	@echo 'make check   types, licences and all tests'
+	@echo
+	@echo 'make setup   packages, npm modules and guest kernels'
+	@echo 'make build   addon, TypeScript and kernel modules'
+	@echo 'make load    build the module for the running kernel and load it on this very machine'
+	@echo 'make clean   remove what was built; the cache in $(cache) stays'
+
+.PHONY: setup
+setup:
+	@scripts/setup.sh
+
+# The compilers come with setup, so the build starts only when that is through.
+.PHONY: build
+build: setup
+	@$(MAKE) build-all >&2
+
+.PHONY: build-all
+build-all: dist/.built build/.modules
+	@$(MAKE) -s -C native
+	@$(MAKE) -s -C src/vm/guest
+
+dist/.built: $(typescript)
+	@echo '==> compiling the TypeScript'
+	@npm run --silent build
+	@touch $@
+
+build/.modules: $(module_sources) $(wildcard $(cache)/kernels/*/.complete) scripts/build-module.sh
+	@scripts/build-module.sh
+	@touch $@
+
+.PHONY: repl
+repl: build
+	@$(vm) -- bin/pciem repl
+
+.PHONY: test
+test: build
+	@scripts/test.sh
+
+.PHONY: check
+check: build
+	@npm run --silent typecheck
+	@scripts/check-licences.sh
+	@scripts/test.sh
+
+.PHONY: load
+load: setup
+	@scripts/load.sh
+
+.PHONY: clean
+clean:
+	rm -rf build dist
