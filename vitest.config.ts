@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { defineConfig } from 'vitest/config'
 
-// `unit` runs anywhere. `kernel` boots virtual machines, one at a time: two emulated
-// guests on one host only make each other's timeouts fire.
+// `unit` runs anywhere. `kernel` boots virtual machines: its files run one after the other in one
+// process, which keeps its guests up from file to file.
 export default defineConfig({
   test: {
     projects: [
@@ -10,7 +10,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/kernel/**', 'test/vm/boot*.test.ts', 'test/fixtures/**'],
+          exclude: ['test/kernel/**', 'test/vm/boot*.test.ts'],
           testTimeout: 20_000,
         },
       },
@@ -18,6 +18,8 @@ export default defineConfig({
         test: {
           name: 'kernel',
           include: ['test/kernel/**/*.test.ts', 'test/vm/boot*.test.ts'],
+          pool: 'forks',
+          isolate: false,
           fileParallelism: false,
           maxWorkers: 1,
           testTimeout: 300_000,

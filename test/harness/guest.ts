@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+// Kernel tests run commands in guests: one boot for each kernel and number of CPUs, shared by all test
+// files of a run, thrown away when its kernel has complained.
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe } from 'vitest'
+import { projectRoot } from '../../src/vm/paths.js'
+import { bootVm, keepLog, type RunOptions, type RunResult, type VirtualMachine, type VmOptions } from '../../src/vm/machine.js'
+
+export interface GuestPoint {
+  kernel: string
+  smp: number
+}
+
+/** All kernels and CPU counts, fewer by PCIEM_TEST_KERNELS=6.12 and PCIEM_TEST_SMP=2. */
+export function guestPoints(env: NodeJS.ProcessEnv = process.env): GuestPoint[] {
+  const list = (value: string | undefined, all: string): string[] => (value || all).split(',').map((item) => item.trim())
+  return list(env.PCIEM_TEST_KERNELS, '6.1,6.12').flatMap((kernel) => list(env.PCIEM_TEST_SMP, '1,2').map((smp) => ({ kernel, smp: Number(smp) })))
+}
+
+const defaultTimeout = 120_000
+
+/** The guest of one describe block; tests use it, the harness looks after it. */
+export class Guest {
+  #vm: VirtualMachine | undefined
+  #checked = 0
+
+  constructor(
+    readonly point: GuestPoint,
+    readonly options: VmOptions,
+    readonly shared: boolean,
+  ) {}
+
+  get vm(): VirtualMachine {
+    if (!this.#vm) throw new Error('the guest is not up; use it inside a test')
+    return this.#vm
+  }
+
+  get release(): string {
+    return this.vm.kernel.release
+  }
+
+  /** A shell line (or words) in the project's folder; killed after `timeout` (status 124), two minutes unless told. */
+  async run(command: string | string[], options: RunOptions = {}): Promise<RunResult> {
+    return await this.vm.run(command, { timeout: defaultTimeout, ...options })
+  }
+
+  /** Like run(), but a status other than 0 is an error that shows all output. Returns stdout. */
+  async ok(command: string | string[], options: RunOptions = {}): Promise<string> {
+    const result = await this.run(command, options)
+    if (result.status === 0) return result.stdout
+    throw new Error(`status ${result.status} of: ${String(command)}\n--- stdout\n${result.stdout}--- stderr\n${result.stderr}`)
+  }
+
+  /** `bin/pciem ARGS`. */
+  async pciem(args: string[], options: RunOptions = {}): Promise<RunResult> {
+    return await this.run([join(projectRoot, 'bin/pciem'), ...args], options)
+  }
+
+  /** A test driver's module, built for this guest's kernel. */
+  driver(name: string): string {
+    return join(projectRoot, 'build', `drivers-${this.release}`, name, `${name}.ko`)
+  }
+
+  /** The kernel log since the last look, which counts as read: the check after the test does not judge it. */
+  async takeLog(): Promise<string[]> {
+    await this.vm.syncLog()
+    const lines = this.vm.kernelLog(this.#checked)
+    this.#checked = this.vm.link.log.lines.length
+    return lines
+  }
+
+  async up(): Promise<void> {
+    if (this.#vm && !this.#vm.link.dead) return
+    this.#vm = this.shared ? await sharedVm(this.point, this.options) : await boot(this.point, this.options)
+    if (this.#vm.link.log.trouble()) await this.#judge(this.#checked)
+    this.#checked = this.#vm.link.log.lines.length
+  }
+
+  /** Fails when the kernel has complained since the last look; that guest is then not used again. */
+  async check(): Promise<void> {
+    const vm = this.vm
+    if (vm.link.dead) {
+      this.#vm = undefined
+      throw await vm.link.death
+    }
+    await vm.syncLog()
+    await this.#judge(this.#checked)
+    this.#checked = vm.link.log.lines.length
+  }
+
+  async down(): Promise<void> {
+    if (!this.shared) await this.#vm?.close()
+    this.#vm = undefined
+  }
+
+  async #judge(since: number): Promise<void> {
+    const vm = this.vm
+    const trouble = vm.link.log.trouble(since)
+    if (!trouble) return
+    const path = keepLog(vm.kernelLog())
+    const tail = vm.link.log.tail(60, since).join('\n')
+    this.#vm = undefined
+    await vm.close()
+    throw new Error(`the kernel log has "${trouble.line}" (all of it: ${path})\n${tail}`)
+  }
+}
+
+/** `body` once for each guest point; `fresh` (or any option of the machine) means a boot of its own. */
+export function onEachGuest(title: string, body: (guest: Guest) => void, options: VmOptions & { fresh?: boolean } = {}): void {
+  const { fresh, ...vmOptions } = options
+  const shared = !fresh && Object.keys(vmOptions).length === 0
+  for (const point of guestPoints()) {
+    describe(`${title} [Linux ${point.kernel}, ${point.smp} CPU${point.smp > 1 ? 's' : ''}]`, () => {
+      const guest = new Guest(point, vmOptions, shared)
+      beforeAll(() => guest.up())
+      beforeEach(() => guest.up())
+      afterEach(() => guest.check())
+      afterAll(() => guest.down())
+      body(guest)
+    })
+  }
+}
+
+// Test files share one worker but not their modules, so the guests hang on the global object.
+const store = globalThis as { pciemGuests?: Map<string, VirtualMachine> }
+
+async function sharedVm(point: GuestPoint, options: VmOptions): Promise<VirtualMachine> {
+  const guests = (store.pciemGuests ??= new Map())
+  const key = `${point.kernel}/${point.smp}`
+  const known = guests.get(key)
+  if (known && !known.link.dead) return known
+  const vm = await boot(point, options)
+  guests.set(key, vm)
+  return vm
+}
+
+async function boot(point: GuestPoint, options: VmOptions): Promise<VirtualMachine> {
+  return await bootVm({ ...point, memory: '2G', work: projectRoot, ...options })
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { accelerators, readVerdict, writeVerdict } from '../../src/vm/accelerator.js'
+import { CpioArchive } from '../../src/vm/initramfs.js'
+import { compareReleases, findKernel, releaseOfImage } from '../../src/vm/kernels.js'
+import { guestEnvironment } from '../../src/vm/machine.js'
+import { FrameParser, encodeFrame, frameTypes } from '../../src/vm/protocol.js'
+import { findQemu, qemuArguments } from '../../src/vm/qemu.js'
+import { guestPoints } from '../harness/guest.js'
+
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'pciem-parts-'))
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+describe('the accelerator', () => {
+  const noVerdict = undefined
+
+  test('is KVM with TCG to fall back on, as long as nothing is known', () => {
+    expect(accelerators('auto', true, noVerdict)).toEqual(['kvm', 'tcg'])
+  })
+
+  test('is TCG at once where KVM has failed since the host was booted', () => {
+    writeVerdict(false, 'no output', folder)
+    expect(accelerators('auto', true, readVerdict(folder))).toEqual(['tcg'])
+  })
+
+  test('is KVM alone where it has worked', () => {
+    writeVerdict(true, 'booted', folder)
+    expect(accelerators('auto', true, readVerdict(folder))).toEqual(['kvm'])
+  })
+
+  test('forgets a verdict of another boot, and one that cannot be read', () => {
+    writeFileSync(join(folder, 'kvm.json'), JSON.stringify({ bootId: 'another', works: false, reason: '' }))
+    expect(readVerdict(folder)).toBeUndefined()
+    writeFileSync(join(folder, 'kvm.json'), '{')
+    expect(readVerdict(folder)).toBeUndefined()
+  })
+
+  test('without /dev/kvm is TCG, and an error when KVM was demanded', () => {
+    expect(accelerators('auto', 'no permission', noVerdict)).toEqual(['tcg'])
+    expect(() => accelerators('on', 'no permission for /dev/kvm', noVerdict)).toThrow('--kvm on: no permission for /dev/kvm')
+    expect(accelerators('off', true, noVerdict)).toEqual(['tcg'])
+  })
+})
+
+describe('QEMU', () => {
+  test('that is missing is an error with the command that installs it', () => {
+    expect(() => findQemu(folder)).toThrow('qemu-system-x86_64 is missing; run `apt-get install qemu-system-x86`')
+  })
+
+  test('gets a working folder with commas, or none', () => {
+    const kernel = { release: '6.12.1', image: '/k', modules: '/m' }
+    const machine = { kernel, initramfs: '/i', accelerator: 'tcg' as const, smp: 2, memory: '1G', append: [] }
+    expect(qemuArguments({ ...machine, work: '/a,b' })).toContain('local,id=work,path=/a,,b,security_model=none,multidevs=remap')
+    expect(qemuArguments(machine).join(' ')).not.toContain('id=work')
+  })
+})
+
+describe('a guest kernel', () => {
+  function addToCache(release: string, complete = true): void {
+    mkdirSync(join(folder, 'kernels', release), { recursive: true })
+    if (complete) writeFileSync(join(folder, 'kernels', release, '.complete'), '')
+  }
+
+  test('is the newest complete one of its series', () => {
+    for (const release of ['6.1.0-9-amd64', '6.1.0-56-amd64', '6.12.117+deb12-amd64']) addToCache(release)
+    addToCache('6.1.0-99-amd64', false)
+    expect(findKernel('6.1', folder).release).toBe('6.1.0-56-amd64')
+    expect(findKernel('6.12', folder).image).toBe(join(folder, 'kernels/6.12.117+deb12-amd64/boot/vmlinuz-6.12.117+deb12-amd64'))
+  })
+
+  test('that is not there says how to get it', () => {
+    expect(() => findKernel('6.1', folder)).toThrow(/^no kernel 6\.1 in .*; run `make setup`/)
+    expect(() => findKernel('latest', folder)).toThrow(/give a series such as 6\.12/)
+    expect(() => findKernel('/no/such', folder)).toThrow('--kernel /no/such: no such file')
+  })
+
+  test('names its release in the bzImage header', () => {
+    const image = Buffer.alloc(4096)
+    image.write('HdrS', 0x202, 'latin1')
+    image.writeUInt16LE(0x100, 0x20e)
+    image.write('6.9.0-test (builder) #1\0', 0x300, 'latin1')
+    writeFileSync(join(folder, 'bzImage'), image)
+    expect(releaseOfImage(join(folder, 'bzImage'))).toBe('6.9.0-test')
+    writeFileSync(join(folder, 'text'), 'no kernel')
+    expect(() => releaseOfImage(join(folder, 'text'))).toThrow(/not an x86 bzImage$/)
+  })
+
+  test('orders by numbers', () => {
+    expect(['6.1.0-9', '6.12.0', '6.1.0-56'].sort(compareReleases)).toEqual(['6.1.0-9', '6.1.0-56', '6.12.0'])
+  })
+})
+
+describe('frames', () => {
+  test('survive any chunking', () => {
+    const bytes = Buffer.concat([encodeFrame(1, frameTypes.stdout, Buffer.from('hello')), encodeFrame(2, frameTypes.exit), encodeFrame(3, frameTypes.stderr, Buffer.alloc(300, 7))])
+    for (const size of [1, 5, 12, 13, bytes.length]) {
+      const parser = new FrameParser()
+      const frames = []
+      for (let at = 0; at < bytes.length; at += size) frames.push(...parser.push(bytes.subarray(at, at + size)))
+      expect(frames.map(({ session, type, payload }) => [session, type, payload.length])).toEqual([
+        [1, frameTypes.stdout, 5],
+        [2, frameTypes.exit, 0],
+        [3, frameTypes.stderr, 300],
+      ])
+    }
+  })
+})
+
+test('the initramfs has aligned entries and an end', () => {
+  const archive = new CpioArchive()
+  archive.folder('dev')
+  archive.file('init', Buffer.from('#!abc'), 0o755)
+  const bytes = archive.bytes()
+  const data = bytes.indexOf('#!abc')
+  expect([bytes.length % 4, data % 4]).toEqual([0, 0])
+  expect(bytes.toString('latin1').match(/070701/g)).toHaveLength(3)
+  expect(bytes.toString('latin1', bytes.indexOf('TRAILER!!!'))).toMatch(/^TRAILER!!!\0+$/)
+})
+
+test("the guest's environment has the host's habits but not its session", () => {
+  const env = guestEnvironment({ PATH: '/opt/bin:/usr/bin', TERM: 'xterm', LC_ALL: 'C.UTF-8', SSH_AUTH_SOCK: '/x', HOME: '/home/u', USER: 'u' })
+  expect(env).toMatchObject({ TERM: 'xterm', LC_ALL: 'C.UTF-8', HOME: '/home/u', USER: 'root' })
+  expect(env).not.toHaveProperty('SSH_AUTH_SOCK')
+  expect(env.PATH?.split(':')).toEqual(['/opt/bin', '/usr/bin', '/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/sbin', '/bin'])
+})
+
+test('kernel tests run on both kernels with one and two CPUs unless told', () => {
+  expect(guestPoints({})).toEqual([
+    { kernel: '6.1', smp: 1 },
+    { kernel: '6.1', smp: 2 },
+    { kernel: '6.12', smp: 1 },
+    { kernel: '6.12', smp: 2 },
+  ])
+  expect(guestPoints({ PCIEM_TEST_KERNELS: '6.12', PCIEM_TEST_SMP: '2' })).toEqual([{ kernel: '6.12', smp: 2 }])
+})
