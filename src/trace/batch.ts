@@ -40,6 +40,19 @@ export class EventBatch {
   readonly valueHi = new Uint32Array(maxEvents)
   readonly latencyLo = new Uint32Array(maxEvents)
   readonly latencyHi = new Uint32Array(maxEvents)
+  /** most batches have zeros only in slot and latency, which then nobody writes or looks at */
+  hasSlots = false
+  hasLatencies = false
+
+  clear(): void {
+    this.count = 0
+    if (this.hasSlots) this.slot.fill(0)
+    if (this.hasLatencies) {
+      this.latencyLo.fill(0)
+      this.latencyHi.fill(0)
+    }
+    this.hasSlots = this.hasLatencies = false
+  }
 }
 
 /** The map of an EVENTS frame. */
@@ -55,9 +68,6 @@ export interface EventsPayload {
   columns: Record<string, Uint8Array>
 }
 
-const plainColumns = ['slot', 'cpu', 'pid'] as const
-
-const zeros = new Uint32Array(maxEvents)
 
 /** Scratch memory of one encoding thread; what encode() returns is valid until the next call. */
 export class BatchEncoder {
@@ -76,7 +86,9 @@ export class BatchEncoder {
     this.#at = 0
     this.#columns = {}
     this.#put('shape', batch.shape, batch.flags, batch.count)
-    for (const name of plainColumns) this.#put(name, batch[name], zeros, batch.count)
+    if (batch.hasSlots) this.#put('slot', batch.slot, undefined, batch.count)
+    this.#put('cpu', batch.cpu, undefined, batch.count)
+    this.#put('pid', batch.pid, undefined, batch.count)
     this.#seq(batch)
     this.#time(batch)
     this.#context(batch)
@@ -84,7 +96,7 @@ export class BatchEncoder {
     this.#sameKind('cause', batch, batch.causeLo, batch.causeHi)
     this.#sameKind('addr', batch, batch.addrLo, batch.addrHi)
     this.#sameKind('value', batch, batch.valueLo, batch.valueHi)
-    this.#put('latency', batch.latencyLo, batch.latencyHi, batch.count)
+    if (batch.hasLatencies) this.#put('latency', batch.latencyLo, batch.latencyHi, batch.count)
     return {
       segment: batch.segment,
       count: batch.count,
@@ -95,7 +107,7 @@ export class BatchEncoder {
     }
   }
 
-  #put(name: string, lo: Uint32Array, hi: Uint32Array, n: number): void {
+  #put(name: string, lo: Uint32Array, hi: Uint32Array | undefined, n: number): void {
     const start = this.#at
     const end = this.#coder.encode(lo, hi, n, this.#out, start)
     if (end === start + 2 && this.#out[start] === 0 && this.#out[start + 1] === 0) return
@@ -104,6 +116,7 @@ export class BatchEncoder {
   }
 
   #seq(batch: EventBatch): void {
+    if (inSequence(batch)) return
     const { seqLo, seqHi, flags, count } = batch
     const lo = this.#lo
     const hi = this.#hi
@@ -135,7 +148,7 @@ export class BatchEncoder {
       const instance = kind === hardirq ? seqLo[i]! - whole : whole
       lo[i] = (instance << 3) | kind
     }
-    this.#put('context', lo, zeros, count)
+    this.#put('context', lo, undefined, count)
   }
 
   #data(batch: EventBatch): void {
@@ -151,7 +164,7 @@ export class BatchEncoder {
       } else lo[i] = next - id + 1
     }
     batch.cursor = next
-    this.#put('data', lo, zeros, count)
+    this.#put('data', lo, undefined, count)
   }
 
   #sameKind(name: string, batch: EventBatch, fieldLo: Uint32Array, fieldHi: Uint32Array): void {
@@ -170,6 +183,17 @@ export class BatchEncoder {
     }
     this.#put(name, lo, hi, count)
   }
+}
+
+/** The usual case: no number is missing, and the column is left out. */
+function inSequence({ seqLo, seqHi, flags, count }: EventBatch): boolean {
+  const high = seqHi[0]!
+  let next = seqLo[0]!
+  for (let i = 0; i < count; i++) {
+    if (seqLo[i] !== next || seqHi[i] !== high) return false
+    next += (flags[i]! & flagCoalesced) !== 0 ? 2 : 1
+  }
+  return true
 }
 
 /** The difference a - b modulo 2^64, with the sign in the lowest bit. */
@@ -194,7 +218,9 @@ export class BatchDecoder {
     batch.segment = payload.segment
     batch.cursor = payload.blob ?? 0
     this.#wide(columns.shape, batch.shape, batch.flags, count)
-    for (const name of plainColumns) this.#plain(columns[name], batch[name], count)
+    this.#plain(columns.slot, batch.slot, count)
+    this.#plain(columns.cpu, batch.cpu, count)
+    this.#plain(columns.pid, batch.pid, count)
     this.#fill(columns.seq, count)
     this.#seq(batch, payload.seq)
     this.#fill(columns.time, count)

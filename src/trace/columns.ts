@@ -19,14 +19,17 @@ export function maxColumnBytes(n: number): number {
 
 const maxDictionary = 256
 const hashSlots = 1024
+const hashShift = 22
 /** A column with this many different values among its first entries is not tried further as a dictionary. */
 const trialEntries = 64
 const trialDistinct = 40
 
 /** Chooses codings and writes columns; holds the scratch memory, so one an encoding thread. */
 export class ColumnEncoder {
-  readonly #slotOwner = new Uint16Array(hashSlots)
-  readonly #slotRound = new Uint32Array(hashSlots)
+  // The hash table: what a slot holds counts only if its mark is of this round.
+  readonly #slotLo = new Uint32Array(hashSlots)
+  readonly #slotHi = new Uint32Array(hashSlots)
+  readonly #slotMark = new Uint32Array(hashSlots)
   readonly #valueLo = new Uint32Array(maxDictionary)
   readonly #valueHi = new Uint32Array(maxDictionary)
   readonly #index: Uint8Array
@@ -37,17 +40,14 @@ export class ColumnEncoder {
     this.#index = new Uint8Array(capacity + 8)
   }
 
-  /** Writes n entries at out[at…] and returns where they end. */
-  encode(lo: Uint32Array, hi: Uint32Array, n: number, out: Uint8Array, at: number): number {
-    const firstLo = lo[0]!
-    const firstHi = hi[0]!
-    let same = 1
-    while (same < n && lo[same] === firstLo && hi[same] === firstHi) same++
-    if (same === n) {
+  /** Writes n entries at out[at…] and returns where they end. Without `hi` all upper halves are zero. */
+  encode(lo: Uint32Array, hi: Uint32Array | undefined, n: number, out: Uint8Array, at: number): number {
+    if (isSame(lo, hi, n)) {
       out[at] = codingSame
-      return putVarint(out, at + 1, firstLo, firstHi)
+      return putVarint(out, at + 1, lo[0]!, hi === undefined ? 0 : hi[0]!)
     }
-    const size = this.#buildDictionary(lo, hi, n)
+    this.#newRound()
+    const size = hi === undefined ? this.#narrowDictionary(lo, n) : this.#wideDictionary(lo, hi, n)
     if (size === 0) return putVarints(lo, hi, n, out, at)
     const entries = this.#dictionaryBytes(size)
     const bytes = entries + ((n * indexBits(size) + 7) >> 3)
@@ -57,42 +57,75 @@ export class ColumnEncoder {
     return this.#putDictionary(size, n, out, at)
   }
 
+  /** A mark is round << 8 | index; before rounds repeat, the table is emptied. */
+  #newRound(): void {
+    this.#round = (this.#round + 1) & 0xffffff
+    if (this.#round !== 0) return
+    this.#slotMark.fill(0)
+    this.#round = 1
+  }
+
   /** Fills the index of each entry and counts runs; 0: too many different values. */
-  #buildDictionary(lo: Uint32Array, hi: Uint32Array, n: number): number {
-    const owner = this.#slotOwner
-    const rounds = this.#slotRound
-    const round = ++this.#round
-    const values = this.#valueLo
-    const valuesHi = this.#valueHi
+  #narrowDictionary(lo: Uint32Array, n: number): number {
+    const slotLo = this.#slotLo
+    const marks = this.#slotMark
     const index = this.#index
+    const round = this.#round
     let size = 0
     let runs = 0
-    let lastLo = 0
+    let lastLo = ~lo[0]!
+    let last = 0
+    for (let i = 0; i < n; i++) {
+      const l = lo[i]!
+      if (l !== lastLo) {
+        lastLo = l
+        runs++
+        let slot = Math.imul(l, 0x9e3779b1) >>> hashShift
+        while (marks[slot]! >>> 8 === round && slotLo[slot] !== l) slot = (slot + 1) & (hashSlots - 1)
+        if (marks[slot]! >>> 8 === round) last = marks[slot]! & 0xff
+        else {
+          if (size === maxDictionary || (size === trialDistinct && i < trialEntries)) return 0
+          slotLo[slot] = l
+          marks[slot] = (round << 8) | size
+          this.#valueLo[size] = l
+          this.#valueHi[size] = 0
+          last = size++
+        }
+      }
+      index[i] = last
+    }
+    this.#runs = runs
+    return size
+  }
+
+  #wideDictionary(lo: Uint32Array, hi: Uint32Array, n: number): number {
+    const slotLo = this.#slotLo
+    const slotHi = this.#slotHi
+    const marks = this.#slotMark
+    const index = this.#index
+    const round = this.#round
+    let size = 0
+    let runs = 0
+    let lastLo = ~lo[0]!
     let lastHi = 0
-    let last = -1
+    let last = 0
     for (let i = 0; i < n; i++) {
       const l = lo[i]!
       const h = hi[i]!
-      if (l !== lastLo || h !== lastHi || last < 0) {
+      if (l !== lastLo || h !== lastHi) {
         lastLo = l
         lastHi = h
         runs++
-        let slot = (Math.imul(l ^ (h << 7), 0x9e3779b1) ^ Math.imul(h, 0x85ebca6b)) >>> 22
-        last = -1
-        while (rounds[slot] === round) {
-          const k = owner[slot]!
-          if (values[k] === l && valuesHi[k] === h) {
-            last = k
-            break
-          }
-          slot = (slot + 1) & (hashSlots - 1)
-        }
-        if (last < 0) {
+        let slot = (Math.imul(l, 0x9e3779b1) ^ Math.imul(h, 0x85ebca6b)) >>> hashShift
+        while (marks[slot]! >>> 8 === round && (slotLo[slot] !== l || slotHi[slot] !== h)) slot = (slot + 1) & (hashSlots - 1)
+        if (marks[slot]! >>> 8 === round) last = marks[slot]! & 0xff
+        else {
           if (size === maxDictionary || (size === trialDistinct && i < trialEntries)) return 0
-          rounds[slot] = round
-          owner[slot] = size
-          values[size] = l
-          valuesHi[size] = h
+          slotLo[slot] = l
+          slotHi[slot] = h
+          marks[slot] = (round << 8) | size
+          this.#valueLo[size] = l
+          this.#valueHi[size] = h
           last = size++
         }
       }
@@ -139,47 +172,56 @@ function indexBits(size: number): number {
   return size <= 2 ? 1 : size <= 4 ? 2 : size <= 16 ? 4 : 8
 }
 
-function varintBytes(lo: Uint32Array, hi: Uint32Array, n: number): number {
+function isSame(lo: Uint32Array, hi: Uint32Array | undefined, n: number): boolean {
+  const firstLo = lo[0]!
+  for (let i = 1; i < n; i++) if (lo[i] !== firstLo) return false
+  if (hi === undefined) return true
+  const firstHi = hi[0]!
+  for (let i = 1; i < n; i++) if (hi[i] !== firstHi) return false
+  return true
+}
+
+function varintBytes(lo: Uint32Array, hi: Uint32Array | undefined, n: number): number {
   let bytes = 0
   for (let i = 0; i < n; i++) {
     const l = lo[i]!
-    const h = hi[i]!
+    const h = hi === undefined ? 0 : hi[i]!
     if (h === 0) bytes += l < 0x80 ? 1 : l < 0x4000 ? 2 : l < 0x200000 ? 3 : l < 0x10000000 ? 4 : 5
     else bytes += Math.ceil((64 - Math.clz32(h)) / 7)
   }
   return bytes
 }
 
-function putVarints(lo: Uint32Array, hi: Uint32Array, n: number, out: Uint8Array, start: number): number {
+function putVarints(lo: Uint32Array, hi: Uint32Array | undefined, n: number, out: Uint8Array, start: number): number {
   let at = start
   out[at++] = codingVarint
   for (let i = 0; i < n; i++) {
     const l = lo[i]!
-    const h = hi[i]!
-    if (h !== 0) at = putVarint(out, at, l, h)
+    const h = hi === undefined ? 0 : hi[i]!
+    if (h !== 0 || l > 0x1fffff) at = putVarint(out, at, l, h)
     else if (l < 0x80) out[at++] = l
     else if (l < 0x4000) {
       out[at] = l | 0x80
       out[at + 1] = l >>> 7
       at += 2
-    } else if (l < 0x200000) {
+    } else {
       out[at] = l | 0x80
       out[at + 1] = (l >>> 7) | 0x80
       out[at + 2] = l >>> 14
       at += 3
-    } else at = putVarint(out, at, l, 0)
+    }
   }
   return at
 }
 
-function putRuns(lo: Uint32Array, hi: Uint32Array, n: number, out: Uint8Array, start: number): number {
+function putRuns(lo: Uint32Array, hi: Uint32Array | undefined, n: number, out: Uint8Array, start: number): number {
   let at = start
   out[at++] = codingRuns
   for (let i = 0; i < n; ) {
     const first = i
     const l = lo[i]!
-    const h = hi[i]!
-    while (i < n && lo[i] === l && hi[i] === h) i++
+    const h = hi === undefined ? 0 : hi[i]!
+    while (i < n && lo[i] === l && (hi === undefined || hi[i] === h)) i++
     at = putVarint(out, at, l, h)
     at = putVarint(out, at, i - first, 0)
   }

@@ -103,7 +103,6 @@ export class TraceWriter {
     }
     batch.count = i + 1
     batch.shape[i] = shape
-    batch.slot[i] = 0
     batch.seqLo[i] = view.getUint32(start + record.seq, true)
     batch.seqHi[i] = view.getUint32(start + record.seq + 4, true)
     batch.timeLo[i] = view.getUint32(start + record.time, true)
@@ -118,8 +117,6 @@ export class TraceWriter {
     batch.addrHi[i] = view.getUint32(start + record.addr + 4, true)
     batch.valueLo[i] = view.getUint32(start + record.value, true)
     batch.valueHi[i] = view.getUint32(start + record.value + 4, true)
-    batch.latencyLo[i] = 0
-    batch.latencyHi[i] = 0
     batch.data[i] = data
     if (data !== 0 && this.#blobs.unwrittenBytes >= blobFrameBytes) this.flush()
   }
@@ -134,6 +131,7 @@ export class TraceWriter {
     batch.count = i + 1
     batch.shape[i] = kindNumbers[event.kind] | (event.func << 8) | ((event.bar ?? noBar) << 16) | (event.width << 24)
     batch.slot[i] = event.slot ^ this.#homeSlot
+    batch.hasSlots ||= event.slot !== this.#homeSlot
     batch.context[i] = event.context
     batch.cpu[i] = event.cpu
     batch.flags[i] = event.flags
@@ -144,6 +142,7 @@ export class TraceWriter {
     putHalves(batch.addrLo, batch.addrHi, i, event.addr)
     putHalves(batch.valueLo, batch.valueHi, i, event.value)
     putHalves(batch.latencyLo, batch.latencyHi, i, event.latency)
+    batch.hasLatencies ||= event.latency !== 0n
     if (this.#blobs.unwrittenBytes >= blobFrameBytes) this.flush()
   }
 
@@ -179,7 +178,7 @@ export class TraceWriter {
     this.#frame(frameKinds.events, this.#encoder.encode(batch), this.#compress)
     for (let i = 0; i <= last; i++) this.#counts[batch.shape[i]! & 0xff]!++
     this.#flushed += batch.count
-    batch.count = 0
+    batch.clear()
     if (++this.#framesInSegment >= segmentFrames || this.#blobs.bytes >= segmentBytes) this.#closeSegment()
   }
 
@@ -239,6 +238,7 @@ export class TraceWriter {
     if (latencyHi < 0) return false
     batch.shape[i] = (batch.shape[i]! & ~0xff) | mmioRead
     batch.flags[i] = batch.flags[i]! | flagCoalesced
+    batch.hasLatencies = true
     batch.latencyLo[i] = timeLo - batch.timeLo[i]!
     batch.latencyHi[i] = latencyHi
     batch.valueLo[i] = view.getUint32(start + record.value, true)
