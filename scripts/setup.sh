@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 . scripts/common.sh
 
 # compiling · guests · what the tests and the demo run inside guests
-packages="gcc g++ make libc6-dev binutils kmod xz-utils
+packages="gcc g++ make libc6-dev binutils kmod xz-utils zstd
 	qemu-system-x86
 	e2fsprogs fio nvme-cli pciutils"
 

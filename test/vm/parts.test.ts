@@ -63,7 +63,8 @@ describe('QEMU', () => {
 
 describe('a guest kernel', () => {
   function addToCache(release: string, complete = true): void {
-    mkdirSync(join(folder, 'kernels', release), { recursive: true })
+    mkdirSync(join(folder, 'kernels', release, 'boot'), { recursive: true })
+    writeFileSync(join(folder, 'kernels', release, 'boot', `vmlinuz-${release}`), '')
     if (complete) writeFileSync(join(folder, 'kernels', release, '.complete'), '')
   }
 
@@ -71,7 +72,14 @@ describe('a guest kernel', () => {
     for (const release of ['6.1.0-9-amd64', '6.1.0-56-amd64', '6.12.117+deb12-amd64']) addToCache(release)
     addToCache('6.1.0-99-amd64', false)
     expect(findKernel('6.1', folder).release).toBe('6.1.0-56-amd64')
-    expect(findKernel('6.12', folder).image).toBe(join(folder, 'kernels/6.12.117+deb12-amd64/boot/vmlinuz-6.12.117+deb12-amd64'))
+  })
+
+  test('is booted from its ELF image where that has been unwrapped', () => {
+    addToCache('6.12.9')
+    const boot = join(folder, 'kernels/6.12.9/boot')
+    expect(findKernel('6.12', folder).image).toBe(join(boot, 'vmlinuz-6.12.9'))
+    writeFileSync(join(boot, 'vmlinux-6.12.9'), '')
+    expect(findKernel('6.12', folder).image).toBe(join(boot, 'vmlinux-6.12.9'))
   })
 
   test('that is not there says how to get it', () => {

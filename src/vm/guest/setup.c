@@ -22,7 +22,7 @@
 #include "guest.h"
 
 #define NEW_ROOT "/new"
-#define NINEP_OPTIONS "trans=virtio,version=9p2000.L,msize=1048576,access=client"
+#define NINEP_OPTIONS "trans=virtio,version=9p2000.L,msize=512000,access=client"
 
 void fail(const char *format, ...)
 {
