@@ -217,5 +217,7 @@ bool pciem_trap_touches(struct pciem_trap *trap, unsigned long addr, unsigned in
 
 	if (vma && addr + size > vma->vm_start && addr < vma->vm_end)
 		return true;
-	return pciem_mapping_covers(addr, NULL) || pciem_mapping_covers(addr + size - 1, NULL);
+	if (pciem_mapping_covers(addr, NULL))
+		return true;
+	return offset_in_page(addr) + size > PAGE_SIZE && pciem_mapping_covers(addr + size - 1, NULL);
 }

@@ -281,16 +281,25 @@ static int emulate_movdir64b(struct pciem_trap *trap, const struct pciem_insn *i
 	return err;
 }
 
+static bool uses_si(const struct pciem_insn *insn)
+{
+	return insn->op == PCIEM_OP_MOVS || insn->op == PCIEM_OP_CMPS || insn->op == PCIEM_OP_LODS;
+}
+
+static bool uses_di(const struct pciem_insn *insn)
+{
+	return insn->op != PCIEM_OP_LODS;
+}
+
 /* One element of a string instruction: registers move on only if every access went well. */
 static int string_element(struct pciem_trap *trap, const struct pciem_insn *insn)
 {
 	struct pt_regs *regs = trap->regs;
 	long step = regs->flags & X86_EFLAGS_DF ? -(long)insn->size : insn->size;
-	bool from_si = insn->op == PCIEM_OP_MOVS || insn->op == PCIEM_OP_CMPS || insn->op == PCIEM_OP_LODS;
 	u64 value = reg_read(regs, insn, 0, insn->size), other;
 	int err = 0;
 
-	if (from_si)
+	if (uses_si(insn))
 		err = pciem_trap_read(trap, regs->si, insn->size, &value);
 	if (!err && (insn->op == PCIEM_OP_CMPS || insn->op == PCIEM_OP_SCAS))
 		err = pciem_trap_read(trap, regs->di, insn->size, &other);
@@ -303,9 +312,9 @@ static int string_element(struct pciem_trap *trap, const struct pciem_insn *insn
 		alu(regs, PCIEM_ALU_CMP, insn->size, value, other);
 	if (insn->op == PCIEM_OP_LODS)
 		reg_write(regs, insn, 0, insn->size, value);
-	if (from_si)
+	if (uses_si(insn))
 		regs->si += step;
-	if (insn->op != PCIEM_OP_LODS)
+	if (uses_di(insn))
 		regs->di += step;
 	return 0;
 }
@@ -321,8 +330,8 @@ static int emulate_string(struct pciem_trap *trap, const struct pciem_insn *insn
 		return string_element(trap, insn);
 	while (regs->cx) {
 		/* Where it no longer touches a BAR the CPU does it faster. */
-		if (!work-- || !(pciem_trap_touches(trap, regs->si, insn->size) ||
-				 pciem_trap_touches(trap, regs->di, insn->size)))
+		if (!work-- || !((uses_si(insn) && pciem_trap_touches(trap, regs->si, insn->size)) ||
+				 (uses_di(insn) && pciem_trap_touches(trap, regs->di, insn->size))))
 			return 1;
 		err = string_element(trap, insn);
 		if (err)
