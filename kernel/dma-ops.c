@@ -132,32 +132,92 @@ static void ops_unmap_page(struct device *dev, dma_addr_t handle, size_t size,
 	pciem_iommu_unmap(dev, handle);
 }
 
+/* The list's output ends at its last entry, or at one without length. */
 static void ops_unmap_sg(struct device *dev, struct scatterlist *sgl, int nents,
 			 enum dma_data_direction dir, unsigned long attrs)
 {
 	struct scatterlist *sg;
-	int i;
-
-	for_each_sg(sgl, sg, nents, i)
-		pciem_iommu_unmap(dev, sg_dma_address(sg));
-}
-
-/* One mapping an entry: drivers see the list as they built it. */
-static int ops_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
-		      enum dma_data_direction dir, unsigned long attrs)
-{
-	struct scatterlist *sg;
+	u64 done = 0;
 	int i;
 
 	for_each_sg(sgl, sg, nents, i) {
-		sg_dma_address(sg) = map(dev, sg_phys(sg), sg->length, dir);
-		if (sg_dma_address(sg) == DMA_MAPPING_ERROR) {
-			ops_unmap_sg(dev, sgl, i, dir, attrs);
+		if (!sg_dma_len(sg))
+			break;
+		/* One mapping may have filled several entries. */
+		if (!done)
+			done = pciem_iommu_unmap(dev, sg_dma_address(sg));
+		done -= min_t(u64, done, sg_dma_len(sg));
+	}
+}
+
+/* How many entries from sg on meet at page boundaries: one mapping can hold them. */
+static unsigned int run_length(struct device *dev, struct scatterlist *sg, unsigned int left,
+			       u64 *bytes, u64 *longest)
+{
+	u64 limit = min_not_zero(dma_get_seg_boundary(dev), (unsigned long)MAX_MAPPING - 1);
+	unsigned int nr = 0;
+
+	*bytes = *longest = 0;
+	while (nr < left) {
+		if (nr && (sg->offset & ~PAGE_MASK || *bytes + sg->length - 1 > limit))
+			break;
+		*bytes += sg->length;
+		*longest = max_t(u64, *longest, sg->length);
+		nr++;
+		if ((sg->offset + sg->length) & ~PAGE_MASK)
+			break;
+		sg = sg_next(sg);
+	}
+	return nr;
+}
+
+/* Hands [iova, iova + bytes) out in segments of at most `most` bytes. */
+static struct scatterlist *fill_segments(struct scatterlist *out, u64 iova, u64 bytes, u64 most,
+					 unsigned int *count)
+{
+	u64 len;
+
+	for (; bytes; bytes -= len, iova += len) {
+		len = min(bytes, most);
+		sg_dma_address(out) = iova;
+		sg_dma_len(out) = len;
+		out = sg_next(out);
+		(*count)++;
+	}
+	return out;
+}
+
+/*
+ * As a hardware IOMMU does, entries that meet at page boundaries become one range of
+ * IOVAs: what the device sees does not depend on where the pages happened to be.
+ */
+static int ops_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
+		      enum dma_data_direction dir, unsigned long attrs)
+{
+	struct scatterlist *in = sgl, *out = sgl;
+	unsigned int left = nents, nr, i, count = 0;
+	struct pciem_iova_wish wish;
+	dma_addr_t iova;
+	u64 bytes, longest;
+
+	while (left) {
+		nr = run_length(dev, in, left, &bytes, &longest);
+		wish = wish_for(dev, sg_phys(in), bytes, dma_get_mask(dev));
+		iova = pciem_iommu_map_sg(dev, in, nr, &wish, dir);
+		if (iova == DMA_MAPPING_ERROR) {
+			ops_unmap_sg(dev, sgl, count, dir, attrs);
 			return -ENOMEM;
 		}
-		sg_dma_len(sg) = sg->length;
+		for (i = 0; i < nr; i++)
+			in = sg_next(in);
+		left -= nr;
+		/* No segment is shorter than the longest entry, so nr entries fill nr at most. */
+		out = fill_segments(out, iova, bytes, max_t(u64, longest, dma_get_max_seg_size(dev)),
+				    &count);
 	}
-	return nents;
+	if (out)
+		sg_dma_len(out) = 0;
+	return count;
 }
 
 static dma_addr_t ops_map_resource(struct device *dev, phys_addr_t phys, size_t size,
@@ -183,8 +243,11 @@ static void sync_sg(struct device *dev, struct scatterlist *sgl, int nents, u16 
 	struct scatterlist *sg;
 	int i;
 
-	for_each_sg(sgl, sg, nents, i)
+	for_each_sg(sgl, sg, nents, i) {
+		if (!sg_dma_len(sg))
+			break;
 		pciem_iommu_sync(dev, sg_dma_address(sg), sg_dma_len(sg), flags);
+	}
 }
 
 static void ops_sync_sg_for_cpu(struct device *dev, struct scatterlist *sgl, int nents,

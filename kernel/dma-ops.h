@@ -19,9 +19,13 @@ struct pciem_iova_wish {
 
 #define PCIEM_MAP_RESOURCE	0x8000	/* in flags: another device's registers, no RAM */
 
+/* wish->len bytes, of contiguous memory or of a list's entries one behind the other. */
 dma_addr_t pciem_iommu_map(struct device *dev, phys_addr_t phys, struct pciem_iova_wish *wish,
 			   u16 flags);
-void pciem_iommu_unmap(struct device *dev, dma_addr_t iova);
+dma_addr_t pciem_iommu_map_sg(struct device *dev, struct scatterlist *sgl, unsigned int nents,
+			      struct pciem_iova_wish *wish, u16 flags);
+/* Returns the mapping's bytes; 0, with one line in the log: it is not mapped. */
+u64 pciem_iommu_unmap(struct device *dev, dma_addr_t iova);
 void pciem_iommu_sync(struct device *dev, dma_addr_t iova, size_t len, u16 flags);
 
 #endif /* PCIEM_DMA_OPS_H */

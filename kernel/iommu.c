@@ -11,6 +11,7 @@
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/mm.h>
+#include <linux/scatterlist.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -123,26 +124,32 @@ static u64 place(struct pciem_iommu *iommu, const struct pciem_iova_wish *w)
 
 /* ---------------------------------------------------------------- map, unmap, sync */
 
-dma_addr_t pciem_iommu_map(struct device *dev, phys_addr_t phys, struct pciem_iova_wish *wish,
-			   u16 flags)
+static struct pciem_mapping *mapping_alloc(unsigned int nr_pieces)
+{
+	struct pciem_mapping *m;
+
+	m = kzalloc(struct_size(m, piece, nr_pieces), GFP_ATOMIC | __GFP_NOWARN);
+	if (m)
+		m->nr_pieces = nr_pieces;
+	return m;
+}
+
+/* Takes m over; the driver gets the address when the stream has it. */
+static dma_addr_t mapping_place(struct device *dev, struct pciem_mapping *m,
+				struct pciem_iova_wish *wish, u16 flags)
 {
 	struct pciem_func *f = pciem_func_of(dev);
 	struct pciem_iommu *iommu = f ? READ_ONCE(f->iommu) : NULL;
-	struct pciem_mapping *m;
+	u64 at = 0, iova, seq, token = 0;
 	unsigned long irqflags;
-	u64 at, iova, seq, token = 0;
 
-	if (!iommu || !wish->len || wish->len > wish->top)
+	if (!iommu || !wish->len || wish->len > wish->top) {
+		kfree(m);
 		return DMA_MAPPING_ERROR;
-	m = kzalloc(sizeof(*m), GFP_ATOMIC | __GFP_NOWARN);
-	if (!m)
-		return DMA_MAPPING_ERROR;
-	m->phys = phys;
+	}
 	m->len = wish->len;
-	m->ram = pfn_valid(PHYS_PFN(phys)) && !(flags & PCIEM_MAP_RESOURCE);
-	flags &= ~PCIEM_MAP_RESOURCE;
 	m->flags = flags;
-	wish->hint = pciem_seq_map_hint(f, m->len, flags, phys & ~PAGE_MASK, &token);
+	wish->hint = pciem_seq_map_hint(f, m->len, flags, m->piece[0].phys & ~PAGE_MASK, &token);
 
 	raw_spin_lock_irqsave(&iommu->lock, irqflags);
 	at = place(iommu, wish);
@@ -162,15 +169,48 @@ dma_addr_t pciem_iommu_map(struct device *dev, phys_addr_t phys, struct pciem_io
 	return iova;
 }
 
-void pciem_iommu_unmap(struct device *dev, dma_addr_t iova)
+dma_addr_t pciem_iommu_map(struct device *dev, phys_addr_t phys, struct pciem_iova_wish *wish,
+			   u16 flags)
+{
+	struct pciem_mapping *m = mapping_alloc(1);
+
+	if (!m)
+		return DMA_MAPPING_ERROR;
+	m->piece[0].phys = phys;
+	m->ram = pfn_valid(PHYS_PFN(phys)) && !(flags & PCIEM_MAP_RESOURCE);
+	return mapping_place(dev, m, wish, flags & ~PCIEM_MAP_RESOURCE);
+}
+
+dma_addr_t pciem_iommu_map_sg(struct device *dev, struct scatterlist *sgl, unsigned int nents,
+			      struct pciem_iova_wish *wish, u16 flags)
+{
+	struct pciem_mapping *m = mapping_alloc(nents);
+	struct scatterlist *sg;
+	u64 start = 0;
+	int i;
+
+	if (!m)
+		return DMA_MAPPING_ERROR;
+	m->ram = true;
+	for_each_sg(sgl, sg, nents, i) {
+		m->piece[i].start = start;
+		m->piece[i].phys = sg_phys(sg);
+		m->ram &= pfn_valid(PHYS_PFN(sg_phys(sg)));
+		start += sg->length;
+	}
+	return mapping_place(dev, m, wish, flags);
+}
+
+u64 pciem_iommu_unmap(struct device *dev, dma_addr_t iova)
 {
 	struct pciem_func *f = pciem_func_of(dev);
 	struct pciem_iommu *iommu = f ? READ_ONCE(f->iommu) : NULL;
 	struct pciem_mapping *m;
 	unsigned long flags;
+	u64 len;
 
 	if (!iommu)
-		return;
+		return 0;
 	raw_spin_lock_irqsave(&iommu->lock, flags);
 	m = find_below(iommu, iova);
 	if (m && m->iova == iova)
@@ -180,10 +220,12 @@ void pciem_iommu_unmap(struct device *dev, dma_addr_t iova)
 	raw_spin_unlock_irqrestore(&iommu->lock, flags);
 	if (!m) {
 		dev_warn_ratelimited(dev, "driver unmaps %pad, which is not mapped\n", &iova);
-		return;
+		return 0;
 	}
-	pciem_stream_note(f, PCIEM_RECORD_DMA_UNMAP, m->flags, m->iova, m->len, 0);
+	len = m->len;
+	pciem_stream_note(f, PCIEM_RECORD_DMA_UNMAP, m->flags, m->iova, len, 0);
 	kfree(m);
+	return len;
 }
 
 void pciem_iommu_sync(struct device *dev, dma_addr_t iova, size_t len, u16 flags)
@@ -218,10 +260,27 @@ static bool direction_allows(const struct pciem_mapping *m, unsigned int access)
 	}
 }
 
+/* The piece that has byte at of the mapping. */
+static unsigned int piece_of(const struct pciem_mapping *m, u64 at)
+{
+	unsigned int low = 0, high = m->nr_pieces - 1, mid;
+
+	while (low < high) {
+		mid = (low + high + 1) / 2;
+		if (m->piece[mid].start <= at)
+			low = mid;
+		else
+			high = mid - 1;
+	}
+	return low;
+}
+
 u64 pciem_iommu_translate(struct pciem_iommu *iommu, u64 iova, u64 len, unsigned int access,
 			  void **va, u64 *fault)
 {
 	struct pciem_mapping *m = find_below(iommu, iova);
+	unsigned int i;
+	u64 at, end;
 
 	lockdep_assert_held(&iommu->lock);
 	/* Another device's registers are no memory: that would be peer-to-peer. */
@@ -233,8 +292,11 @@ u64 pciem_iommu_translate(struct pciem_iommu *iommu, u64 iova, u64 len, unsigned
 		*fault = PCIEM_FAULT_IOMMU_DIRECTION;
 		return 0;
 	}
-	*va = phys_to_virt(m->phys + (iova - m->iova));
-	return min(len, m->len - (iova - m->iova));
+	at = iova - m->iova;
+	i = piece_of(m, at);
+	*va = phys_to_virt(m->piece[i].phys + (at - m->piece[i].start));
+	end = i + 1 < m->nr_pieces ? m->piece[i + 1].start : m->len;
+	return min(len, end - at);
 }
 
 /* ----------------------------------------------------------------- the owner's call */

@@ -15,10 +15,14 @@ struct pciem_mapping {
 	struct rb_node node;
 	struct list_head link;		/* oldest first */
 	u64 iova, len;
-	phys_addr_t phys;
 	u64 seq;			/* of its dma-map */
 	u16 flags;			/* PCIEM_RF_DIR_MASK | PCIEM_RF_COHERENT */
-	bool ram;			/* phys has a kernel address */
+	bool ram;			/* its memory has kernel addresses */
+	unsigned int nr_pieces;
+	struct {
+		u64 start;		/* bytes from the mapping's start */
+		phys_addr_t phys;
+	} piece[];			/* contiguous memory each, in order */
 };
 
 struct pciem_iommu {

@@ -29,7 +29,7 @@ const defaults: NvmeOptions = {
   lba: 512,
   queues: 16,
   depth: 1024,
-  mdts: 512 * 1024,
+  mdts: 128 * 1024,
   serial: '',
   vendor: 0x1db7,
   device: 0x0e20,
@@ -37,7 +37,7 @@ const defaults: NvmeOptions = {
 
 const MAX_SIZE = 2 ** 50
 
-/** `size=256M file=PATH lba=512|4096 queues=N depth=N mdts=512K serial=TEXT vendor=ID device=ID`. */
+/** `size=256M file=PATH lba=512|4096 queues=N depth=N mdts=128K serial=TEXT vendor=ID device=ID`. */
 export function parseNvmeOptions(raw: Record<string, string>): NvmeOptions {
   const options = parseOptions('nvme', raw, defaults, {
     size: parseSize,
