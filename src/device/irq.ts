@@ -24,7 +24,8 @@ export class Irq {
     }
     this.view.setUint32(layout.vector, vector, true)
     this.file.call(PCIEM_INJECT_IRQ, this.view, () => `vector ${vector}`, {
-      EINVAL: 'this function has no such vector, or the driver has not enabled it',
+      EINVAL: 'this function has no such vector',
+      EBUSY: 'the driver has not enabled its interrupts yet',
       EPERM: 'COMMAND.BusMaster is off: the driver has not called pci_set_master(), and an MSI is a bus write',
     })
   }

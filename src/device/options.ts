@@ -111,7 +111,8 @@ function checkIds(ids: FunctionIds): void {
   for (const name of ['vendor', 'device', 'subsystemVendor', 'subsystem'] as const) checkBits(ids[name], 16, `ids.${name}`)
   checkBits(ids.revision, 8, 'ids.revision')
   checkBits(ids.classCode, 24, 'ids.classCode')
-  requireThat(ids.vendor !== 0xffff, 'ids.vendor: 0xffff means that there is no device')
+  // What a config read answers where there is no device, and (0x0001) from one that is not ready yet.
+  for (const vendor of [0x0000, 0x0001, 0xffff]) requireThat(ids.vendor !== vendor, `ids.vendor: ${vendor} is no vendor; the PCI core takes it for an absent device`)
 }
 
 /** A range of a BAR, as setPolicy() and the options take it. */

@@ -127,8 +127,14 @@ export class EventRing {
     }
   }
 
+  // Another thread may have taken events since this one did: it goes on from there.
+  private resume(): void {
+    if (!this.closed) this.head = binding.loadAcquire32(this.memory, uapi.PCIEM_RING_HEAD)
+  }
+
   /** Takes what is there, at most `max` events. */
   read(max = this.entries): DeviceEvent[] {
+    this.resume()
     if (this.listeners.size > 0) throw new PciemError('the ring has one reader: unsubscribe from onEvent() before readRing()')
     const events: DeviceEvent[] = []
     for (let event = events.length < max ? this.next() : undefined; event; event = events.length < max ? this.next() : undefined) {
@@ -139,6 +145,8 @@ export class EventRing {
 
   /** Blocks until there is an event or the time is over; for worker threads. */
   wait(timeoutMs: number, spinUs: number): boolean {
+    if (this.closed) throw new PciemError('the slot is closed; create a new one', { code: 'EBADF' })
+    this.resume()
     if (this.head !== binding.loadAcquire32(this.memory, uapi.PCIEM_RING_TAIL)) return true
     return binding.wait([this.fd], timeoutMs, spinUs).length > 0
   }
@@ -162,6 +170,7 @@ export class EventRing {
 
   /** Hands what is there to the listeners, and returns how much: a ringful at most, as others want their turn too. */
   dispatch(): number {
+    this.resume()
     let taken = 0
     for (; taken < this.entries && this.listeners.size > 0; taken++) {
       const event = this.next()
