@@ -248,7 +248,8 @@ static struct pciem_bar *find(phys_addr_t phys, u64 *offset)
 	struct pciem_bar *bar;
 
 	list_for_each_entry(bar, &bars, node) {
-		u64 base = decoded_base(bar);
+		/* Off the bus the register is the owner's text, not an address. */
+		u64 base = READ_ONCE(bar->window) ? decoded_base(bar) : 0;
 
 		if (!base || phys < base || phys - base >= bar->size)
 			continue;

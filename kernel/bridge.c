@@ -118,7 +118,7 @@ static void assign(const struct placement *p, u64 address)
 	unsigned int i;
 
 	for (i = 0; i < p->nr; i++) {
-		p->bar[i]->window = address;
+		WRITE_ONCE(p->bar[i]->window, address);
 		bar_program(p->bar[i], address);
 		address += bar_room(p->bar[i]);
 	}
@@ -181,7 +181,8 @@ static void port_windows(struct pciem_bridge *b)
 	struct pciem_config_space *cfg = &b->port;
 	u32 base = PCI_MEMORY_RANGE_MASK & 0xffff, limit = 0;
 
-	/* base > limit: no such window. I/O reads zero even after a write: there is none. */
+	/* base > limit: no such window; nor can there be one for I/O. */
+	pciem_cfg_set16(cfg, PCI_IO_BASE, PCI_IO_RANGE_MASK & 0xff, 0);
 	if (b->low.parent) {
 		base = b->low.start >> 16 & 0xfff0;
 		limit = b->low.end >> 16 & 0xfff0;

@@ -378,7 +378,7 @@ static void forget_addresses(struct pciem_slot *slot)
 
 	for (i = 0; i < PCIEM_MAX_FUNCTIONS; i++)
 		for (j = 0; slot->func[i] && j <= PCIEM_MAX_BARS; j++)
-			slot->func[i]->bar[j].window = 0;
+			WRITE_ONCE(slot->func[i]->bar[j].window, 0);
 }
 
 static void bridge_unplug(struct pciem_bridge *b)

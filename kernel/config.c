@@ -263,13 +263,13 @@ int pciem_config_write(struct pciem_func *f, int where, int size, unsigned long 
 		return PCIBIOS_BAD_REGISTER_NUMBER;
 	if (READ_ONCE(f->slot->gone))
 		return PCIBIOS_SUCCESSFUL;
-	if (txn.rec.flags == PCIEM_RF_ORIGIN_DRIVER) {
-		if (pciem_seq_config_write(f, where, size, val) == PCIEM_SEQ_REFUSED)
-			return PCIBIOS_SUCCESSFUL;
+	if (txn.rec.flags == PCIEM_RF_ORIGIN_DRIVER)
 		txn.event = PCIEM_EVENT_CONFIG_WRITE;
-	}
 	config_emit(&a, &txn);
 	config_effects(&a, txn.seq);
+	/* Last: what is done upon it may need the bits just written (Bus Master, MSI-X Enable). */
+	if (txn.rec.flags == PCIEM_RF_ORIGIN_DRIVER)
+		pciem_seq_config_write(f, where, size, val);
 	return PCIBIOS_SUCCESSFUL;
 }
 
