@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // `pciem record`: a recorder around a command, or until somebody ends it.
 import { PciemError, exitCodes } from '../errors.js'
-import { runWithTerminal, untilSignal } from '../run/terminal.js'
+import { catchSignals, runWithTerminal } from '../run/terminal.js'
 import { findSlot } from './find-slot.js'
 import { ProgressLine } from './progress-line.js'
 import { Recorder, type RecorderTotals } from './recorder.js'
@@ -22,6 +22,16 @@ export interface RecordResult extends RecorderTotals {
 
 /** Records a live device of any process. Throws PciemError, with exit code 3 when the trace is lossy. */
 export async function record(request: RecordRequest): Promise<RecordResult> {
+  // From here on a signal ends the trace, not the process.
+  const signals = catchSignals()
+  try {
+    return await recordUntil(signals.caught, request)
+  } finally {
+    signals.stop()
+  }
+}
+
+async function recordUntil(signal: Promise<NodeJS.Signals>, request: RecordRequest): Promise<RecordResult> {
   const { path, target, force, command } = request
   const recorder = await Recorder.start({ path, slotId: findSlot(target).slot, force, ...(command && { command: [...command] }) })
   const line = new ProgressLine(() => recorder.progress)
@@ -32,8 +42,7 @@ export async function record(request: RecordRequest): Promise<RecordResult> {
       status = await withMarks(recorder, command)
       totals = await recorder.stop()
     } else {
-      const signal = await Promise.race([untilSignal(), recorder.ended.then(() => undefined)])
-      totals = await recorder.stop(signal)
+      totals = await recorder.stop(await Promise.race([signal, recorder.ended.then(() => undefined)]))
     }
   } catch (error) {
     await recorder.stop('failed').catch(() => undefined)
