@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
+import { accessSync, constants } from 'node:fs'
 import { cpus, release } from 'node:os'
 import type { CommandModule } from 'yargs'
 import { PciemError, UsageError, exitCodes, type ExitCode } from '../errors.js'
+import type { TraceEvent } from '../trace/event.js'
 import { TraceReader } from '../trace/reader.js'
 import type { TraceHeader } from '../trace/header.js'
 import { onlyDevice, type MatchPolicy } from '../replay/compile.js'
+import { covers, ignoreRanges } from '../replay/config-rules.js'
 import { loadDriver } from '../replay/driver.js'
 import { gatherEvidence } from '../replay/evidence.js'
 import { headline, jsonReport, shortForgiven, textReport } from '../replay/report.js'
@@ -57,6 +60,7 @@ export const command: CommandModule<object, Args> = {
 
 /** All replays of one trace; the exit status of the first that did not match. */
 async function replayTrace(trace: TraceReader, args: Args): Promise<ExitCode> {
+  requireModule()
   const warnings = mismatches(trace.header, args.kernelMismatch)
   for (const warning of warnings) process.stderr.write(`pciem: warning: ${warning}\n`)
   requireStart(trace.header, trace.events())
@@ -116,13 +120,26 @@ function mismatches({ kernel }: TraceHeader, policy: string): string[] {
 }
 
 function print(trace: TraceReader, verdict: Verdict, args: Args, prefix: string): void {
-  const evidence = verdict.divergence && gatherEvidence(trace.events(), verdict.divergence)
+  const ranges = ignoreRanges(onlyDevice(trace.header).functions)
+  const ignored = ({ func, bar, addr }: TraceEvent) => ranges.some((range) => covers(range, func, bar, Number(addr)))
+  const evidence = verdict.divergence && gatherEvidence(trace.events(), verdict.divergence, ignored)
   if (args.json) {
     process.stdout.write(`${JSON.stringify({ file: trace.path, ...jsonReport(verdict, trace.header, evidence) })}\n`)
   } else if (args.times > 1 && verdict.outcome === 'match') {
     process.stdout.write(`${prefix}${headline(verdict, trace.header)}; ${shortForgiven(verdict)}\n`)
   } else {
     process.stdout.write(`${prefix}${textReport(verdict, trace.header, evidence)}\n`)
+  }
+}
+
+/** Before a driver is loaded for nothing. */
+function requireModule(): void {
+  try {
+    accessSync('/dev/pciem', constants.R_OK | constants.W_OK)
+  } catch (cause) {
+    const { code = 'ENOENT' } = cause as NodeJS.ErrnoException
+    const mend = code === 'EACCES' ? 'permission denied: run as root' : 'no such device: is the module loaded? run `make load`, or work inside `bin/pciem vm`'
+    throw new PciemError(`/dev/pciem: ${mend}`, { code, exitCode: exitCodes.skipped, cause })
   }
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import type { Argv, CommandModule } from 'yargs'
 import { UsageError, exitCodes } from '../errors.js'
+import { alterTrace } from '../trace/alter.js'
+import { hexValue } from '../pci.js'
 import { catTrace } from '../trace/cat.js'
 import { kindNumbers } from '../trace/event.js'
 import { kindsOf } from '../trace/filter.js'
@@ -26,10 +28,17 @@ interface CatArgs extends FileArgs {
   to: string | undefined
 }
 
+interface AlterArgs extends FileArgs {
+  output: string
+  event: string
+  value: string
+  force: boolean
+}
+
 export const command: CommandModule = {
   command: 'trace <verb>',
-  describe: 'look into, check and save traces',
-  builder: (yargs) => withFile(yargs).demandCommand(1, 'do what with a trace? info, cat, verify or recover'),
+  describe: 'look into, check, save and alter traces',
+  builder: (yargs) => withFile(yargs).demandCommand(1, 'do what with a trace? info, cat, verify, recover or alter'),
   handler: () => undefined,
 }
 
@@ -61,6 +70,17 @@ function withFile(yargs: Argv): Argv {
           .option('output', { alias: 'o', type: 'string', requiresArg: true, describe: 'where to; default NAME.recovered.pciem' })
           .option('force', { type: 'boolean', default: false, describe: 'overwrite the output if it exists' }) as Argv<FileArgs & { output: string | undefined; force: boolean }>,
       handler: ({ file: path, output, force }) => recover(path, output, force),
+    })
+    .command<AlterArgs>({
+      command: 'alter <file>',
+      describe: 'copy a trace with the value of one register access changed, to see a replay notice',
+      builder: (y) =>
+        file(y)
+          .option('output', { alias: 'o', type: 'string', requiresArg: true, demandOption: true, describe: 'where to' })
+          .option('event', { type: 'string', requiresArg: true, demandOption: true, describe: "the access's seq, as `trace cat` shows it in its first column" })
+          .option('value', { type: 'string', requiresArg: true, demandOption: true, describe: 'what it carries instead: a number, 0x… for hex' })
+          .option('force', { type: 'boolean', default: false, describe: 'overwrite the output if it exists' }) as Argv<AlterArgs>,
+      handler: alter,
     })
 }
 
@@ -147,6 +167,13 @@ async function recover(path: string, output: string | undefined, force: boolean)
     result.headerLost ? 'the header (it can be read, not replayed)' : '',
   ].filter((loss) => loss !== '')
   await print(`missing: ${losses.length > 0 ? losses.join('; ') : 'perhaps events at the end'}; ${result.badBytes} bytes were no part of a whole frame`)
+}
+
+async function alter({ file: path, output, event, value, force }: AlterArgs): Promise<void> {
+  const seq = seqOption(event, '--event') as bigint
+  if (!/^(\d+|0x[\da-f]+)$/i.test(value)) throw new UsageError('--value wants a number, 0x… for hex')
+  const before = alterTrace(path, output, { seq, value: BigInt(value) }, { force })
+  await print(`${output}: event ${seq}, ${before.kind}: ${hexValue(before.value, before.width)} is now ${hexValue(BigInt(value), before.width)}`)
 }
 
 async function print(text: string): Promise<void> {

@@ -60,7 +60,7 @@ export function ignoreRanges(functions: readonly TraceFunction[]): IgnoreRange[]
 }
 
 /** Whether an access that begins at `offset` is left alone; where it begins decides, as in the kernel. */
-export function covers(range: IgnoreRange, func: number, bar: number, offset: number): boolean {
+export function covers(range: IgnoreRange, func: number, bar: number | null, offset: number): boolean {
   const at = offset - range.offset
   if (range.func !== func || range.bar !== bar || at < 0) return false
   const nth = range.count > 1 ? Math.floor(at / range.stride) : 0

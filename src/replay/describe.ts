@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Accesses in the words of somebody who writes the driver.
-import { configRegisterName, hexValue, locateRegister } from '../pci.js'
-import { contextOf, type TraceEvent } from '../trace/event.js'
+// Places in the words of somebody who writes the driver.
+import { configRegisterName, locateRegister } from '../pci.js'
+import type { TraceEvent } from '../trace/event.js'
+import { TraceNames, formatEvent } from '../trace/format.js'
 import type { TraceFunction, TraceHeader } from '../trace/header.js'
 import { onlyDevice } from './compile.js'
 
@@ -10,10 +11,17 @@ import { onlyDevice } from './compile.js'
 export class Names {
   readonly #functions: TraceFunction[]
   readonly #many: boolean
+  readonly #formats: TraceNames
 
   constructor(header: TraceHeader) {
     this.#functions = onlyDevice(header).functions
     this.#many = this.#functions.length > 1
+    this.#formats = new TraceNames(header)
+  }
+
+  /** A recorded event as `trace cat` prints it. */
+  line(event: TraceEvent): string {
+    return formatEvent(event, this.#formats.options(event))
   }
 
   /** 'BAR0+0x14 (CC)'. */
@@ -34,47 +42,6 @@ export class Names {
   #of(func: number): string {
     return this.#many ? `function ${func} ` : ''
   }
-}
-
-/** One recorded event as a line: 'mmio-write  BAR0+0x14 (CC) = 0x00460000  (task 12)'. */
-export function describeEvent(event: TraceEvent, names: Names): string {
-  return `${event.kind.padEnd(11)} ${describeBody(event, names)}`.trimEnd()
-}
-
-function describeBody(event: TraceEvent, names: Names): string {
-  switch (event.kind) {
-    case 'mmio-read':
-    case 'mmio-write':
-      return `${names.bar(event.func, event.bar, event.addr)} = ${hexValue(event.value, event.width)}${by(event)}`
-    case 'mmio-read-request':
-      return `${names.bar(event.func, event.bar, event.addr)}${by(event)}`
-    case 'mmio-read-completion':
-      return `= ${hexValue(event.value, event.width)}`
-    case 'cfg-read':
-    case 'cfg-write':
-      return `${names.config(event.func, event.addr)} = ${hexValue(event.value, event.width)}${by(event)}`
-    case 'dma-read':
-    case 'dma-write':
-      return `IOVA 0x${event.addr.toString(16)}, ${event.data?.length ?? 0} bytes`
-    case 'dma-map':
-    case 'dma-unmap':
-    case 'dma-sync':
-      return `IOVA 0x${event.addr.toString(16)}, ${event.value} bytes${by(event)}`
-    case 'irq':
-      return `vector ${event.addr}`
-    case 'mark':
-    case 'bind':
-    case 'unbind':
-      return event.data ? Buffer.from(event.data).toString('utf8') : ''
-    default:
-      return event.value === 0n ? '' : `${event.value}`
-  }
-}
-
-function by(event: TraceEvent): string {
-  const { class: name, instance } = contextOf(event.context)
-  if (name === undefined || name === 'device') return ''
-  return name === 'task' ? `  by pid ${instance}` : `  in ${name}`
 }
 
 /** The numbers of the bits that two values differ in, runs as 'high:low'. */

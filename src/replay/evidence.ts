@@ -28,8 +28,8 @@ export interface Evidence {
   answers: PlacedEvent[]
 }
 
-/** Looks up the surroundings of a divergence. */
-export function gatherEvidence(events: Iterable<TraceEvent>, divergence: Divergence): Evidence {
+/** Looks up the surroundings of a divergence; `ignored` says of which accesses the replay takes no notice. */
+export function gatherEvidence(events: Iterable<TraceEvent>, divergence: Divergence, ignored: (event: TraceEvent) => boolean = () => false): Evidence {
   const found: Evidence = { before: [], after: [], answers: [] }
   const place = divergence.index
   let index = 0n
@@ -38,7 +38,7 @@ export function gatherEvidence(events: Iterable<TraceEvent>, divergence: Diverge
     const placed = { index, event }
     if (place === undefined || index < place) {
       keepLast(found.before, placed, AROUND)
-      if (isAnswer(event)) keepLast(found.answers, placed, ANSWERS)
+      if (isAnswer(event) && !ignored(event)) keepLast(found.answers, placed, ANSWERS)
     } else if (index === place) {
       found.at = placed
     } else {

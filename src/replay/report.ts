@@ -3,7 +3,7 @@
 // A verdict for people and for programs: enough to mend the driver without running it again.
 import { hexValue } from '../pci.js'
 import type { TraceHeader } from '../trace/header.js'
-import { Names, describeEvent, differingBits } from './describe.js'
+import { Names, differingBits } from './describe.js'
 import type { Evidence, PlacedEvent } from './evidence.js'
 import type { Divergence, Verdict } from './verdict.js'
 
@@ -29,7 +29,7 @@ export function textReport(verdict: Verdict, header: TraceHeader, evidence?: Evi
 /** The report as a plain object for JSON; 64-bit values are strings. */
 export function jsonReport(verdict: Verdict, header: TraceHeader, evidence?: Evidence): object {
   const names = new Names(header)
-  const placed = ({ event }: PlacedEvent) => ({ event: event.seq, kind: event.kind, text: describeEvent(event, names) })
+  const placed = ({ event }: PlacedEvent) => ({ event: event.seq, kind: event.kind, text: names.line(event) })
   const { divergence, compiled, counts, outcome, ...rest } = verdict
   const { index: _, ...found } = divergence ?? {}
   return plain({
@@ -89,7 +89,7 @@ function divergenceLine(divergence: Divergence, names: Names, evidence?: Evidenc
     case 'payload':
       return `${head}: the device read memory at IOVA 0x${divergence.addr.toString(16)} that differs from the recording from byte ${divergence.payloadOffset} on`
     case 'dma':
-      return `${head}: the device could not do its recorded ${evidence?.at ? describeEvent(evidence.at.event, names) : 'DMA'}: ${errnoText(divergence.actual)}`
+      return `${head}: the device could not do ${recorded ?? 'what the recording has here'}: ${errnoText(divergence.actual)}`
     case 'past-end':
       return `${head}: driver ${came} after the recording's end`
     case 'removed':
@@ -111,7 +111,9 @@ function describeRecorded({ event }: PlacedEvent, names: Names): string {
   const place = event.kind.startsWith('cfg') ? names.config(event.func, event.addr) : names.bar(event.func, event.bar, event.addr)
   if (event.kind === 'mmio-read' || event.kind === 'mmio-read-request') return `a read of ${event.width} bytes at ${place}`
   if (event.kind === 'mmio-write' || event.kind === 'cfg-write') return `a write of ${hexValue(event.value, event.width)} to ${place}`
-  return `a ${describeEvent(event, names)}`
+  if (event.kind === 'irq') return `interrupt vector ${event.addr}`
+  if (event.data && event.kind.startsWith('dma')) return `a ${event.kind} of ${event.data.length} bytes at IOVA 0x${event.addr.toString(16)}`
+  return `a ${event.kind}`
 }
 
 function errnoText(value: bigint): string {
@@ -151,7 +153,7 @@ function surroundings({ before, at, after }: Evidence, names: Names): string[] {
 const row =
   (sign: string, names: Names) =>
   ({ event }: PlacedEvent) =>
-    `${sign}${String(event.seq).padStart(7)}  ${describeEvent(event, names)}`
+    sign + names.line(event)
 
 function payloadText({ expectedBytes, actualBytes, payloadOffset }: Divergence): string[] {
   const start = Number(payloadOffset) & ~15

@@ -5,7 +5,6 @@
 // command, unbinds the driver, removes the device.
 import { setTimeout as delay } from 'node:timers/promises'
 import { type DeviceEvent, type SeqStatus, Slot } from '../index.js'
-import { PciemError, exitCodes } from '../errors.js'
 import { blockDevices, overrideDriver } from '../run/drivers.js'
 import { waitFor } from '../run/quiet.js'
 import type { TraceReader } from '../trace/reader.js'
@@ -51,7 +50,7 @@ type Ending = Pick<Verdict, 'outcome' | 'reason' | 'divergence'>
 export async function replayOnce(trace: TraceReader, options: ReplayOptions): Promise<Verdict> {
   const started = performance.now()
   const compiler = new Compiler(trace.header, { match: options.match, beforeCommand: options.command === undefined })
-  const slot = createSlot(trace, compiler)
+  const slot = Slot.create(slotOptions(trace.header, compiler.ignored, HOLD_NS))
   const replay = new Replay(slot, trace, compiler, options)
   try {
     const ending = judgeEnd(await replay.play(), trace, compiler)
@@ -65,17 +64,6 @@ export async function replayOnce(trace: TraceReader, options: ReplayOptions): Pr
     }
   } finally {
     await replay.close()
-  }
-}
-
-function createSlot(trace: TraceReader, compiler: Compiler): Slot {
-  try {
-    return Slot.create(slotOptions(trace.header, compiler.ignored, HOLD_NS))
-  } catch (error) {
-    // without the module nothing has been tried, which is no verdict on the driver
-    const unusable = error instanceof PciemError && ['ENOENT', 'ENODEV', 'ENXIO', 'EACCES', 'EPERM'].includes(error.code)
-    if (!unusable) throw error
-    throw new PciemError(error.message, { code: error.code, exitCode: exitCodes.skipped, cause: error })
   }
 }
 
