@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Model, ModelInstance, Slot, SlotOptions } from '../src/index.js'
+import { UsageError } from '../src/errors.js'
 import { Controller } from './nvme/controller.js'
 import { FileMedium, MemoryMedium, type Medium } from './nvme/medium.js'
 import { Namespace } from './nvme/namespace.js'
@@ -75,7 +76,7 @@ function openMedium(options: NvmeOptions): Medium {
   const blocks = Math.floor(medium.size / options.lba)
   if (blocks > 0) return medium
   medium.close()
-  throw new TypeError(`${options.file} is empty; give size=… and it will grow`)
+  throw new UsageError(`nvme: ${options.file} is empty; give size=… and it will grow`)
 }
 
 export default model

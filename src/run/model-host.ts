@@ -6,7 +6,7 @@ import { Slot } from '../device/slot.js'
 import { PciemError, describeError } from '../errors.js'
 import { loadModel } from '../model.js'
 import type { RegisterMap } from '../pci.js'
-import type { WorkerRequest } from './model-worker.js'
+import type { WorkerReport, WorkerRequest } from './model-worker.js'
 
 /**
  * A model's device. The slot is made here and stays controllable from here; the model itself answers
@@ -24,6 +24,7 @@ export class ModelHost {
   readonly #stopSignal: number
   readonly #exited: Promise<unknown>
   #closed = false
+  #alive = true
 
   private constructor(parts: Pick<ModelHost, 'driver' | 'model' | 'slot' | 'registers'>, worker: Worker, stopSignal: number) {
     this.driver = parts.driver
@@ -33,6 +34,8 @@ export class ModelHost {
     this.#worker = worker
     this.#stopSignal = stopSignal
     this.#exited = once(worker, 'exit').catch(() => undefined)
+    worker.once('exit', () => (this.#alive = false))
+    worker.once('error', () => (this.#alive = false))
     this.failed = new Promise((_resolve, reject) => {
       worker.on('error', (error) => reject(stopped(this.model, error)))
       worker.on('exit', () => {
@@ -46,20 +49,29 @@ export class ModelHost {
   static async create(name: string, options: Record<string, string> = {}): Promise<ModelHost> {
     const model = await loadModel(name)
     const description = model.describe(options)
-    const slot = Slot.create(description)
     const stopSignal = binding.eventfd()
+    const request: WorkerRequest = { model: name, options, stopSignal }
+    // Starting a thread takes longer than making a slot: it starts first.
+    const worker = new Worker(new URL('./model-worker.js', import.meta.url), { workerData: request, name: `pciem ${model.name}` })
+    let slot: Slot | undefined
     try {
-      const request: WorkerRequest = { model: name, options, slot: slot.handles(), stopSignal }
-      const worker = new Worker(new URL('./model-worker.js', import.meta.url), { workerData: request, name: `pciem ${model.name}` })
+      slot = Slot.create(description)
+      worker.postMessage(slot.handles())
       await attached(worker)
-      const bars = description.functions[0]?.bars ?? []
-      const registers = new Map(bars.flatMap(({ index, registers }) => (registers ? [[index, registers] as const] : [])))
-      return new ModelHost({ driver: model.driver, model: model.name, slot, registers }, worker, stopSignal)
     } catch (error) {
-      slot.close()
+      await worker.terminate()
+      slot?.close()
       binding.close(stopSignal)
       throw error
     }
+    const bars = description.functions[0]?.bars ?? []
+    const registers = new Map(bars.flatMap(({ index, registers }) => (registers ? [[index, registers] as const] : [])))
+    return new ModelHost({ driver: model.driver, model: model.name, slot, registers }, worker, stopSignal)
+  }
+
+  /** Whether the model still answers. */
+  get alive(): boolean {
+    return this.#alive
   }
 
   start(): void {
@@ -79,8 +91,10 @@ export class ModelHost {
 
 /** Waits until the model has attached; throws what it threw. */
 async function attached(worker: Worker): Promise<void> {
-  const [message] = (await once(worker, 'message')) as [unknown]
-  if (message !== 'attached') throw new PciemError(`the model's thread said ${String(message)}`)
+  const [report] = (await once(worker, 'message')) as [WorkerReport]
+  if (report.attached) return
+  const { message, ...how } = report
+  throw new PciemError(message, { code: how.code ?? 'ERR_PCIEM_MODEL', ...(how.exitCode !== undefined && { exitCode: how.exitCode }) })
 }
 
 function stopped(model: string, error: Error): PciemError {

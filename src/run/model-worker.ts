@@ -1,39 +1,65 @@
 // SPDX-License-Identifier: MIT
+import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
-import { isMainThread, parentPort, workerData } from 'node:worker_threads'
+import { type MessagePort, isMainThread, parentPort, workerData } from 'node:worker_threads'
 import * as binding from '../binding.js'
 import { Slot, type SlotHandles } from '../device/slot.js'
+import { type ExitCode, PciemError } from '../errors.js'
 import { loadModel } from '../model.js'
 
+/** What the thread starts with: enough to load the model while its slot is being made. */
 export interface WorkerRequest {
   model: string
   options: Record<string, string>
-  slot: SlotHandles
-  /** an eventfd that ends the loop */
+  /** an eventfd that ends the thread's work */
   stopSignal: number
 }
+
+/** What the thread says once: that the model plays the slot, or why it does not. */
+export type WorkerReport = { attached: true } | { attached: false; message: string; code?: string; exitCode?: ExitCode }
 
 // A driver that waits for one answer often asks again at once. On one CPU spinning only keeps it from asking.
 const SPIN_US = availableParallelism() > 1 ? 50 : 0
 const FOREVER = -1
 
-/** Serves the owner ring of a slot that another thread created, until told to stop. */
-async function serve(request: WorkerRequest): Promise<void> {
-  const model = await loadModel(request.model)
-  const slot = Slot.adopt(request.slot)
+/** Loads the model, and attaches it to the slot that another thread makes meanwhile. */
+async function attach(request: WorkerRequest, port: MessagePort): Promise<() => void> {
+  const loading = loadModel(request.model)
+  const [[handles], model] = (await Promise.all([once(port, 'message'), loading])) as [[SlotHandles], Awaited<typeof loading>]
+  const slot = Slot.adopt(handles)
   const instance = model.attach(slot, request.options)
-  parentPort?.postMessage('attached')
-  const wakers = [request.slot.ring, request.stopSignal]
-  try {
-    for (;;) {
+  const wakers = [handles.ring, request.stopSignal]
+  return () => {
+    try {
+      do slot.dispatch()
+      while (!binding.wait(wakers, FOREVER, SPIN_US).includes(request.stopSignal))
       slot.dispatch()
-      if (binding.wait(wakers, FOREVER, SPIN_US).includes(request.stopSignal)) break
+    } finally {
+      instance.close()
+      slot.close()
     }
-    slot.dispatch()
-  } finally {
-    instance.close()
-    slot.close()
   }
 }
 
-if (!isMainThread) await serve(workerData as WorkerRequest)
+// The class of an error does not survive the way to another thread, so what matters of it goes as data.
+function failure(error: unknown): WorkerReport {
+  const message = error instanceof Error ? error.message : String(error)
+  if (!(error instanceof PciemError)) return { attached: false, message }
+  const { code, exitCode } = error
+  return { attached: false, message, code, exitCode }
+}
+
+/** Plays the slot until told to stop. Before that an error is reported; later it ends the thread. */
+async function main(request: WorkerRequest, port: MessagePort): Promise<void> {
+  let serve: () => void
+  try {
+    serve = await attach(request, port)
+  } catch (error) {
+    port.postMessage(failure(error))
+    return
+  }
+  port.postMessage({ attached: true } satisfies WorkerReport)
+  serve()
+}
+
+if (!isMainThread && parentPort) await main(workerData as WorkerRequest, parentPort)

@@ -4,7 +4,7 @@ import { Recorder } from '../recorder/recorder.js'
 import { blockDevices, ensureDriver, overrideDriver } from './drivers.js'
 import { ModelHost } from './model-host.js'
 import { waitFor, waitQuiet } from './quiet.js'
-import { runWithTerminal, untilSignal } from './terminal.js'
+import { catchSignals, runWithTerminal } from './terminal.js'
 
 const QUIET_MS = 200
 const STORAGE = 0x01
@@ -57,16 +57,31 @@ export async function run(request: RunRequest, onReady: (device: ReadyDevice) =>
   }
 }
 
-/** From start to orderly removal. */
+/** From start to removal: orderly, unless there is nobody left to answer the driver. */
 async function whileOnTheBus(host: ModelHost, request: RunRequest, onReady: (device: ReadyDevice) => void): Promise<number> {
   try {
-    const device = await Promise.race([bringUp(host, request), host.failed])
+    const device = await interruptible(Promise.race([bringUp(host, request), host.failed]))
     onReady(device)
-    const work = request.command ? withMarks(host, request.command, device) : untilSignal().then(() => exitCodes.ok)
+    const work = request.command ? withMarks(host, request.command, device) : untilSignal()
     return await Promise.race([work, host.failed])
   } finally {
-    await host.slot.remove()
+    await host.slot.remove({ surprise: !host.alive })
   }
+}
+
+async function untilSignal(): Promise<number> {
+  const { caught, stop } = catchSignals()
+  await caught.finally(stop)
+  return exitCodes.ok
+}
+
+/** ^C before the device is ready takes it away as everything else does, and says so. */
+async function interruptible<T>(work: Promise<T>): Promise<T> {
+  const { caught, stop } = catchSignals()
+  const interrupted = caught.then((signal) => {
+    throw new PciemError(`${signal} before the device was ready`, { code: 'EINTR' })
+  })
+  return await Promise.race([work, interrupted]).finally(stop)
 }
 
 /** Starts the device and waits until its driver is bound and has nothing left to do. */

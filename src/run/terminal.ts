@@ -29,13 +29,16 @@ export async function runWithTerminal(command: readonly string[], environment: R
   }
 }
 
-/** Resolves with the first signal that asks this process to end. */
-export function untilSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    const end = (signal: NodeJS.Signals) => {
-      for (const name of ENDING) process.off(name, end)
-      resolve(signal)
-    }
-    for (const signal of ENDING) process.on(signal, end)
-  })
+/** The first signal that asks this process to end; `stop` gives signals their usual effect again. */
+export function catchSignals(): { caught: Promise<NodeJS.Signals>; stop: () => void } {
+  let resolve: (signal: NodeJS.Signals) => void
+  const caught = new Promise<NodeJS.Signals>((settle) => (resolve = settle))
+  const listener = (signal: NodeJS.Signals) => resolve(signal)
+  for (const signal of ENDING) process.on(signal, listener)
+  return {
+    caught,
+    stop: () => {
+      for (const signal of ENDING) process.off(signal, listener)
+    },
+  }
 }

@@ -6,8 +6,8 @@
 # every file's checksum compared.
 set -eu
 
-mount_point=$(mktemp -d)
-tree=$(mktemp -d)
+mount_point=$(mktemp -d -p /var/tmp)
+tree=$(mktemp -d -p /var/tmp)
 driver=/sys/bus/pci/drivers/nvme
 
 wait_for_disk() {
@@ -21,13 +21,10 @@ wait_for_disk() {
 	exit 1
 }
 
-for folder in $(seq 8); do
-	mkdir "$tree/$folder"
-	head -c 4194304 /dev/urandom >"$tree/$folder/large"
-	for file in $(seq 64); do
-		head -c 65536 /dev/urandom >"$tree/$folder/$file"
-	done
-done
+# Files of many sizes: 8 of 4 MiB, 512 of 64 KiB.
+mkdir "$tree/large" "$tree/small"
+head -c 33554432 /dev/urandom | (cd "$tree/large" && split -b 4194304 -)
+head -c 33554432 /dev/urandom | (cd "$tree/small" && split -a 3 -b 65536 -)
 (cd "$tree" && find . -type f -exec sha256sum {} +) >"$tree.sums"
 
 wait_for_disk

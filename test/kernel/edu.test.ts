@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+import { expect, it } from 'vitest'
+import { type Guest, onEachGuest } from '../harness/guest.js'
+
+type Line = Record<string, unknown>
+
+/** Runs commands of the test driver on an edu device; what each of them said. */
+async function onDevice(guest: Guest, ...commands: string[]): Promise<Line[]> {
+  await loadDriver(guest)
+  const steps = commands.map((command) => `echo ${command} >"$file" || echo '{"refused":"${command}"}'; cat "$file"`)
+  const script = ['file=/sys/kernel/debug/pciem_test/$PCIEM_BDF', ...steps].join('\n')
+  const { stdout, stderr, status } = await guest.pciem(['run', 'edu', '--', 'sh', '-c', script])
+  expect(stderr).toBe('')
+  expect(status).toBe(0)
+  return stdout.trim().split('\n').map((line) => JSON.parse(line) as Line)
+}
+
+async function loadDriver(guest: Guest): Promise<void> {
+  await guest.ok(`[ -e /sys/bus/pci/drivers/pciem_test ] || insmod ${guest.driver('pciem_test')}`)
+}
+
+onEachGuest('the edu model', (guest) => {
+  it('has registers that change when they are read, from a context that may sleep', async () => {
+    const lines = await onDevice(guest, 'registers')
+    expect(lines).toEqual([expect.objectContaining({ test: 'registers', context: 'sleep', bad: 0 })])
+  })
+
+  it('answers under a spinlock with interrupts off, given a CPU to answer on', async ({ skip }) => {
+    if (guest.point.smp === 1) skip('a CPU that spins for an answer cannot run the model')
+    const lines = await onDevice(guest, 'registers lock')
+    expect(lines).toEqual([expect.objectContaining({ test: 'registers', context: 'lock', bad: 0 })])
+  })
+
+  it('answers each read once, whichever CPU asks', async () => {
+    const lines = await onDevice(guest, `counter 2000 ${guest.point.smp}`)
+    expect(lines.at(-1)).toMatchObject({ bad: 0 })
+  })
+
+  it('keeps what all CPUs write to its memory at once', async () => {
+    const lines = await onDevice(guest, `hammer 20000 ${guest.point.smp} 1`)
+    expect(lines.at(-1)).toMatchObject({ bad: 0 })
+  })
+
+  it('delivers the vectors that are raised', async () => {
+    const lines = await onDevice(guest, 'irq request 8', 'irq raise 0', 'irq raise 7', 'irq raise 7', 'irq counts')
+    expect(lines.slice(0, 4)).toEqual([{ vectors: 8 }, ...[0, 7, 7].map((raised) => ({ raised, arrived: true }))])
+    expect(lines.slice(4).map(({ count }) => count)).toEqual([1, 0, 0, 0, 0, 0, 0, 2])
+  })
+
+  it('answers a read from an interrupt handler, given a CPU to answer on', async ({ skip }) => {
+    if (guest.point.smp === 1) skip('a CPU that spins for an answer cannot run the model')
+    const lines = await onDevice(guest, 'irq request 1', 'irq read 0')
+    expect(lines[1]).toMatchObject({ arrived: true, value: '0x10000ed' })
+  })
+
+  it('copies memory by DMA, coherent and streaming', async () => {
+    const copy = (from: number, to: number) => [`dma fill ${from} 90`, `dma to-device ${from}`, `dma from-device ${to}`, `dma check ${to} 90`]
+    const lines = await onDevice(guest, 'dma alloc 65536 coherent', 'dma alloc 65536 both', ...copy(0, 1))
+    expect(lines.filter(({ transfer }) => transfer !== undefined).map(({ result }) => result)).toEqual(['0', '0'])
+    expect(lines.at(-1)).toEqual({ check: 90, wrong: 0 })
+  })
+
+  it('reads as all-ones, and hangs nobody, once its owner is killed', async () => {
+    await loadDriver(guest)
+    const load = 'while echo "counter 1000000 1" >/sys/kernel/debug/pciem_test/$PCIEM_BDF; do :; done'
+    await guest.ok(['sh', 'test/kernel/guest/owner-killed.sh', load, 'edu'])
+  })
+})
