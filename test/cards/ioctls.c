@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+/* Every call, with what it must refuse: sizes, states, indexes, pointers, reserved fields. */
+#include "card.h"
+
+static const struct {
+	const char *name;
+	unsigned long nr;
+	uint32_t size;
+} news[] = {
+	{ "INFO", PCIEM_INFO, sizeof(struct pciem_info) },
+	{ "SLOT_INFO", PCIEM_SLOT_INFO, sizeof(struct pciem_slot_info) },
+	{ "CONFIG", PCIEM_CONFIG, sizeof(struct pciem_config) },
+	{ "BAR_POLICY", PCIEM_BAR_POLICY, sizeof(struct pciem_bar_policy) },
+	{ "RING_CREATE", PCIEM_RING_CREATE, sizeof(struct pciem_ring_create) },
+	{ "MONITOR_CREATE", PCIEM_MONITOR_CREATE, sizeof(struct pciem_monitor_create) },
+	{ "MARK", PCIEM_MARK, sizeof(struct pciem_mark) },
+	{ "DMA_MAPS", PCIEM_DMA_MAPS, sizeof(struct pciem_dma_maps) },
+	{ "SEQ_START", PCIEM_SEQ_START, sizeof(struct pciem_seq_start) },
+	{ "SEQ_PUSH", PCIEM_SEQ_PUSH, sizeof(struct pciem_seq_push) },
+	{ "SEQ_STATUS", PCIEM_SEQ_STATUS, sizeof(struct pciem_seq_status) },
+	{ "REMOVE", PCIEM_REMOVE, sizeof(struct pciem_remove) },
+};
+
+static void sizes(int fd)
+{
+	union { uint32_t size; char bytes[2 * 4096]; } arg;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(news) / sizeof(news[0]); i++) {
+		printf("  sizes of %s\n", news[i].name);
+		memset(&arg, 0, sizeof(arg));
+		REFUSED(EINVAL, ioctl(fd, news[i].nr, &arg));
+		arg.size = news[i].size - 1;
+		REFUSED(EINVAL, ioctl(fd, news[i].nr, &arg));
+		arg.size = 4097;
+		REFUSED(E2BIG, ioctl(fd, news[i].nr, &arg));
+		arg.size = news[i].size + 8;
+		arg.bytes[news[i].size] = 1;
+		REFUSED(E2BIG, ioctl(fd, news[i].nr, &arg));
+		REFUSED(EFAULT, ioctl(fd, news[i].nr, (void *)16));
+		REFUSED(EFAULT, ioctl(fd, news[i].nr, (void *)-4096L));
+	}
+}
+
+static void unknown(int fd)
+{
+	char arg[256] = { 0 };
+
+	REFUSED(ENOTTY, ioctl(fd, 0, arg));
+	REFUSED(ENOTTY, ioctl(fd, _IO(PCIEM_IOCTL_MAGIC, 0x3f), arg));
+	REFUSED(ENOTTY, ioctl(fd, _IO(PCIEM_IOCTL_MAGIC, 0xff), arg));
+	REFUSED(ENOTTY, ioctl(fd, _IOW(PCIEM_IOCTL_MAGIC, 0x0b, char[16]), arg));
+	REFUSED(ENOTTY, ioctl(fd, _IOW(PCIEM_IOCTL_MAGIC, PCIEM_CMD_INFO, char[16]), arg));
+}
+
+static void before_create(int fd)
+{
+	struct pciem_create_device create = { .func = 8 };
+	struct pciem_set_eventfd efd = { .eventfd = -1 };
+	struct pciem_trace_bar trace = { 0 };
+	struct pciem_dma dma = { .length = 4, .flags = 1 };
+	struct pciem_response rsp = { 0 };
+
+	REFUSED(EBUSY, ioctl(fd, PCIEM_REGISTER));
+	REFUSED(EBUSY, ioctl(fd, PCIEM_START));
+	REFUSED(EBUSY, ioctl(fd, PCIEM_TRACE_BAR, &trace));
+	REFUSED(EBUSY, ioctl(fd, PCIEM_SET_EVENTFD, &efd));
+	REFUSED(EBUSY, ioctl(fd, PCIEM_DMA, &dma));
+	REFUSED(EBUSY, mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0));
+	REFUSED(EBUSY, write(fd, &rsp, sizeof(rsp)));
+	REFUSED(EINVAL, ioctl(fd, PCIEM_CREATE_DEVICE, &create));
+	create.func = 0;
+	create.flags = 2;
+	REFUSED(EINVAL, ioctl(fd, PCIEM_CREATE_DEVICE, &create));
+	CHECK(card_info(fd).slot == ~0U, "no slot yet");
+}
+
+static void described(int fd)
+{
+	struct pciem_create_device create = { 0 };
+	struct pciem_add_bar bar = { .bar_index = 6, .size = 4096 };
+	struct pciem_bar_info info = { .bar_index = 6 };
+	struct pciem_set_config ids = { .func = 7, .vendor_id = 1 };
+	struct pciem_inject_irq irq = { 0 };
+	struct pciem_monitor_create mon = { .size = sizeof(mon), .slot = PCIEM_SLOT_OWN };
+	struct pciem_seq_push push = { .size = sizeof(push), .step_size = sizeof(struct pciem_seq_step) };
+	struct pciem_mark mark = { .size = sizeof(mark), .length = 5, .text = 8 };
+	struct pciem_ring_create ring = { .size = sizeof(ring), .entries = 100 };
+	struct pciem_seq_start seq = { .size = sizeof(seq), .window = 63 };
+
+	REFUSED(EBUSY, ioctl(fd, PCIEM_CREATE_DEVICE, &create));
+	REFUSED(EINVAL, ioctl(fd, PCIEM_ADD_BAR, &bar));
+	bar = (struct pciem_add_bar) { .bar_index = 2, .size = 4097 };
+	REFUSED(EINVAL, ioctl(fd, PCIEM_ADD_BAR, &bar));
+	bar.size = 1ULL << 63;
+	CHECK(ioctl(fd, PCIEM_ADD_BAR, &bar) == -1, "a BAR of 1 << 63");
+	bar = (struct pciem_add_bar) { .bar_index = 2, .size = 4096, .func = 3 };
+	REFUSED(ENOENT, ioctl(fd, PCIEM_ADD_BAR, &bar));
+	REFUSED(ENOENT, ioctl(fd, PCIEM_SET_CONFIG, &ids));
+	REFUSED(EINVAL, ioctl(fd, PCIEM_GET_BAR_INFO, &info));
+	info.bar_index = 5;
+	REFUSED(ENOENT, ioctl(fd, PCIEM_GET_BAR_INFO, &info));
+	REFUSED(EBUSY, ioctl(fd, PCIEM_INJECT_IRQ, &irq));
+	REFUSED(EINVAL, ioctl(fd, PCIEM_MONITOR_CREATE, &mon));
+	mon.ring_size = 3 << 20;
+	REFUSED(EINVAL, ioctl(fd, PCIEM_MONITOR_CREATE, &mon));
+	mon.ring_size = 1 << 20;
+	mon.flags = 2;
+	REFUSED(EINVAL, ioctl(fd, PCIEM_MONITOR_CREATE, &mon));
+	mon.flags = 0;
+	mon.slot = 4000;
+	REFUSED(ENOENT, ioctl(fd, PCIEM_MONITOR_CREATE, &mon));
+	REFUSED(EFAULT, ioctl(fd, PCIEM_MARK, &mark));
+	mark.length = 4097;
+	REFUSED(EINVAL, ioctl(fd, PCIEM_MARK, &mark));
+	REFUSED(EINVAL, ioctl(fd, PCIEM_RING_CREATE, &ring));
+	REFUSED(EINVAL, ioctl(fd, PCIEM_SEQ_START, &seq));
+	seq.window = 64;
+	seq.reserved = 1;
+	REFUSED(EINVAL, ioctl(fd, PCIEM_SEQ_START, &seq));
+	seq.reserved = 0;
+	seq.nr_ignores = 65;
+	REFUSED(EINVAL, ioctl(fd, PCIEM_SEQ_START, &seq));
+	seq.nr_ignores = 1;
+	REFUSED(EFAULT, ioctl(fd, PCIEM_SEQ_START, &seq));
+	REFUSED(EBUSY, ioctl(fd, PCIEM_SEQ_PUSH, &push));
+	REFUSED(EBUSY, ioctl(fd, PCIEM_START));
+	REFUSED(EINVAL, card_policy(fd, BAR_SIZE, 0, PCIEM_BAR_STORE, 0));
+	REFUSED(EINVAL, card_policy(fd, 4096, -1ULL, PCIEM_BAR_STORE, 0));
+	REFUSED(EINVAL, card_policy(fd, 0, 0, 3, 0));
+	REFUSED(EINVAL, card_policy(fd, 0, 0, 0, 8));
+	REFUSED(EINVAL, card_policy(fd, 16, 32, PCIEM_BAR_DIRECT, 0));
+}
+
+static void config(int fd)
+{
+	char bytes[8];
+	struct pciem_config c = { .size = sizeof(c), .length = 4, .data = (uintptr_t)bytes };
+
+	CHECK(!ioctl(fd, PCIEM_CONFIG, &c), "reads");
+	CHECK(!memcmp(bytes, "\xb7\x1d\x10\x0e", 4), "the ids");
+	c.func = 1;
+	REFUSED(ENOENT, ioctl(fd, PCIEM_CONFIG, &c));
+	c.func = 8;
+	REFUSED(EINVAL, ioctl(fd, PCIEM_CONFIG, &c));
+	c.func = 0;
+	c.plane = 3;
+	REFUSED(EINVAL, ioctl(fd, PCIEM_CONFIG, &c));
+	c.plane = 0;
+	c.offset = 4094;
+	REFUSED(EINVAL, ioctl(fd, PCIEM_CONFIG, &c));
+	c.offset = 0;
+	c.length = 0x80000000;
+	REFUSED(EINVAL, ioctl(fd, PCIEM_CONFIG, &c));
+	c.length = 4;
+	c.data = 8;
+	REFUSED(EFAULT, ioctl(fd, PCIEM_CONFIG, &c));
+	c.flags = 2;
+	REFUSED(EINVAL, ioctl(fd, PCIEM_CONFIG, &c));
+}
+
+static void on_the_bus(int fd)
+{
+	struct pciem_create_device create = { .func = 1 };
+	struct pciem_dma dma = { .length = 4, .flags = 1, .user_addr = (uintptr_t)&dma };
+	struct pciem_dma_atomic atomic = { .op_type = 8 };
+	struct pciem_inject_irq irq = { .vector = 9999 };
+	struct pciem_dma_maps maps = { .size = sizeof(maps), .reserved = 1 };
+	struct pciem_config c = { .size = sizeof(c), .length = 1, .plane = 1, .flags = 1, .data = (uintptr_t)&c };
+	struct pciem_ring_create ring = { .size = sizeof(ring), .entries = 64 };
+	struct pciem_remove remove = { .size = sizeof(remove), .flags = 2 };
+	struct pciem_response rsp[2] = { { .seq = 12345 } };
+
+	REFUSED(EBUSY, ioctl(fd, PCIEM_CREATE_DEVICE, &create));
+	REFUSED(EBUSY, ioctl(fd, PCIEM_REGISTER));
+	REFUSED(EBUSY, ioctl(fd, PCIEM_RING_CREATE, &ring));
+	REFUSED(EBUSY, ioctl(fd, PCIEM_CONFIG, &c));
+	REFUSED(EINVAL, ioctl(fd, PCIEM_INJECT_IRQ, &irq));
+	CHECK(ioctl(fd, PCIEM_DMA, &dma) == -1, "DMA to memory that nobody mapped");
+	dma.flags = 3;
+	REFUSED(EINVAL, ioctl(fd, PCIEM_DMA, &dma));
+	dma.flags = 1;
+	dma.length = 0xffffffff;
+	REFUSED(EINVAL, ioctl(fd, PCIEM_DMA, &dma));
+	dma.length = 4;
+	dma.func = 5;
+	REFUSED(ENOENT, ioctl(fd, PCIEM_DMA, &dma));
+	REFUSED(EINVAL, ioctl(fd, PCIEM_DMA_ATOMIC, &atomic));
+	REFUSED(EINVAL, ioctl(fd, PCIEM_DMA_MAPS, &maps));
+	REFUSED(EINVAL, write(fd, rsp, sizeof(rsp[0])));
+	REFUSED(EINVAL, write(fd, rsp, sizeof(rsp) - 1));
+	REFUSED(EINVAL, write(fd, rsp, 0));
+	REFUSED(EFAULT, write(fd, (void *)16, sizeof(rsp)));
+	REFUSED(EINVAL, ioctl(fd, PCIEM_REMOVE, &remove));
+	/* Cards leave these uninitialised. */
+	irq = (struct pciem_inject_irq) { .vector = 0, .func = 0xee, .reserved = { 1, 2, 3 } };
+	CHECK(ioctl(fd, PCIEM_INJECT_IRQ, &irq) == 0 || errno == EBUSY, "func taken as 0");
+}
+
+static void removed(int fd)
+{
+	struct pciem_remove remove = { .size = sizeof(remove) };
+	struct pciem_dma dma = { .length = 4, .flags = 1, .user_addr = (uintptr_t)&dma };
+	struct pciem_add_bar bar = { .bar_index = 2, .size = 4096 };
+
+	CHECK(!ioctl(fd, PCIEM_REMOVE, &remove), "orderly");
+	CHECK(!ioctl(fd, PCIEM_REMOVE, &remove), "again");
+	CHECK(card_info(fd).state == PCIEM_STATE_REMOVED, "INFO says so");
+	REFUSED(ENODEV, ioctl(fd, PCIEM_DMA, &dma));
+	REFUSED(ENODEV, ioctl(fd, PCIEM_START));
+	REFUSED(ENODEV, ioctl(fd, PCIEM_REGISTER));
+	REFUSED(ENODEV, ioctl(fd, PCIEM_ADD_BAR, &bar));
+	REFUSED(ENODEV, monitor_create(fd, PCIEM_SLOT_OWN, 0, 1 << 20, 0));
+}
+
+int main(void)
+{
+	int fd = card_open(), inst;
+
+	before_create(fd);
+	unknown(fd);
+	sizes(fd);
+	card_describe(fd);
+	described(fd);
+	sizes(fd);
+	config(fd);
+	inst = card_register(fd);
+	on_the_bus(fd);
+	removed(fd);
+	close(fd);
+	close(inst);
+	return card_done("ioctls");
+}
