@@ -27,7 +27,7 @@ sync_sources() { # FROM TO: only what changed, so that make sees only what chang
 
 build() { # RELEASE SOURCES FOLDER
 	sync_sources "$2" "$3"
-	make -s -C "$headers" "M=$PWD/$3" ${W:+W=$W} -j"$(nproc)" modules >&2 || die "$2 does not build for Linux $1"
+	make -s -C "$headers" "M=$PWD/$3" CONFIG_DEBUG_INFO_BTF_MODULES= ${W:+W=$W} -j"$(nproc)" modules >&2 || die "$2 does not build for Linux $1"
 }
 
 if [ $# = 0 ]; then
