@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What config.c, caps.c, bus.c, bridge.c, irq.c and iommu.c share: the host bridge
- * of a slot, with one root port and the slot's functions below it.
+ * What bus.c, host.c, bridge.c, config.c, caps.c, irq.c and iommu.c share: the host
+ * bridge of a slot, with one root port and the slot's functions below it.
  */
 #ifndef PCIEM_BUS_H
 #define PCIEM_BUS_H
@@ -35,6 +35,13 @@ struct pciem_bridge {
 	struct completion released;	/* the last pci_dev is gone */
 	struct work_struct free_work;
 };
+
+/* ------------------------------------------------------------------- bus.c */
+extern struct pci_ops pciem_pci_ops;
+
+/* ------------------------------------------------------------------ host.c */
+int pciem_host_init(void);
+void pciem_host_exit(void);
 
 /* ---------------------------------------------------------------- config.c */
 static inline u16 pciem_cfg_get16(const struct pciem_config_space *cfg, int where)

@@ -6,10 +6,13 @@
  *
  * Locks, outermost first:
  *   slot->lock		mutex: state changes and everything that describes the device
- *   pci rescan/remove	taken under slot->lock by bus.c only. The driver's probe()
+ *   pci rescan/remove	taken under slot->lock by host.c only. The driver's probe()
  *			and remove() run under it and may wait for the owner, so no
  *			owner call that such a wait needs (respond, DMA, INJECT_IRQ,
  *			config, ring, mark, info, seq) takes slot->lock.
+ *   slot->calls	rw_semaphore: held for reading by owner calls that use vectors or
+ *			mappings (INJECT_IRQ, DMA); removal waits for them before it
+ *			frees those. Taken without slot->lock
  *   seq->lock		raw spinlock, irqs off: the sequencer's cursors
  *   stream->lock	raw spinlock, irqs off: numbers a transaction and reserves its
  *			place in every ring; nothing is copied, woken or printed
@@ -44,7 +47,7 @@
 struct pciem_slot;
 struct pciem_func;
 struct pciem_bar;
-struct pciem_bridge;	/* bus.c */
+struct pciem_bridge;	/* host.c */
 struct pciem_ring;	/* ring.c */
 struct pciem_monitor;	/* monitor.c */
 struct pciem_seq;	/* sequencer.c */
@@ -148,7 +151,7 @@ struct pciem_bar {
 	u64 size;			/* 0: no such BAR */
 	u8 *mem;			/* vmalloc space, whole pages */
 	struct pciem_ranges __rcu *ranges;
-	u64 window;			/* address bus.c programmed, 0 before REGISTER */
+	u64 window;			/* address bridge.c programmed, 0 before REGISTER */
 	struct list_head node;		/* bar.c: all BARs that exist */
 };
 int pciem_bar_add(struct pciem_func *f, u32 index, u32 flags, u64 size);
@@ -186,7 +189,7 @@ int pciem_caps_add(struct pciem_func *f, const struct pciem_add_capability *arg)
 int pciem_caps_parse(struct pciem_func *f);
 u16 pciem_config_command(struct pciem_func *f);
 
-/* --------------------------------------------------------------------- bus.c */
+/* ------------------------------------------------------------- bus.c, host.c */
 int pciem_bus_register(struct pciem_slot *slot);	/* bridge, root port, scan, addresses; slot->lock */
 void pciem_bus_start(struct pciem_slot *slot);		/* drivers may probe; from a work item, no lock */
 void pciem_bus_remove(struct pciem_slot *slot);		/* remove() runs to its end; everything of the bus is freed; idempotent */
@@ -267,13 +270,13 @@ struct pciem_slot {
 	unsigned long removing;				/* bit 0: remove_work has been queued */
 	struct completion removed;			/* remove_work has run */
 	struct rw_semaphore calls;			/* read: owner calls that use vectors or mappings */
-	u32 domain, bus, device;			/* where bus.c put the functions; ~0 before REGISTER */
+	u32 domain, bus, device;			/* where host.c put the functions; ~0 before REGISTER */
 	pid_t owner_pid;
 	char owner_comm[16];
 };
 
 /*
- * bus.c calls it in pciem_bus_remove() once no driver is bound any more, before it
+ * host.c calls it in pciem_bus_remove() once no driver is bound any more, before it
  * frees what DMA and interrupts need: owner calls that use them have ended, later
  * ones see ENODEV, and the sequencer has stopped. May sleep, no lock held.
  */
