@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the files of the sequencer share: sequencer.c (loading), seq_match.c (driver
- * accesses), seq_action.c (device actions), seq_rename.c (IOVAs), seq_echo.c
- * (identifiers), seq_report.c.
+ * What the files of the sequencer share: sequencer.c (begin and end), seq_load.c,
+ * seq_match.c (driver accesses), seq_action.c (device actions), seq_rename.c (IOVAs),
+ * seq_echo.c (identifiers), seq_report.c.
  *
  * seq->lock guards everything but what is marked otherwise. Nothing is emitted under
  * it. A matched step leaves its lane at once, but stays open until its record has a

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The calls from PCIEM_CMD_BASE on. Every reserved field must be zero: it may get a
+ * meaning later.
+ *
+ * Locking in this file: see the table's flags. Calls that a driver may be waiting for
+ * take no lock that its probe() or remove() runs under.
+ */
+#include <linux/log2.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "ioctl.h"
+
+static u32 slot_functions(const struct pciem_slot *slot)
+{
+	u32 mask = 0, i;
+
+	for (i = 0; i < PCIEM_MAX_FUNCTIONS; i++)
+		if (slot->func[i])
+			mask |= BIT(i);
+	return mask;
+}
+
+/* A slot that only waits to be closed is as removed as one that has been. */
+static u32 slot_state(const struct pciem_slot *slot)
+{
+	return READ_ONCE(slot->gone) ? PCIEM_STATE_REMOVED : smp_load_acquire(&slot->state);
+}
+
+static int call_info(struct pciem_file *pf, void *argp)
+{
+	struct pciem_slot *slot = pciem_file_slot(pf);
+	struct pciem_info *info = argp;
+	u32 size = info->size;
+
+	*info = (struct pciem_info) {
+		.size = size,
+		.abi_version = PCIEM_ABI_VERSION,
+		.slot = ~0U, .domain = ~0U, .bus = ~0U, .device = ~0U,
+	};
+	if (!slot)
+		return 0;
+	info->slot = slot->id;
+	info->state = slot_state(slot);
+	info->domain = slot->domain;
+	info->bus = slot->bus;
+	info->device = slot->device;
+	info->functions = slot_functions(slot);
+	info->seq = READ_ONCE(slot->stream.seq);
+	info->lost_owner = atomic64_read(&slot->stream.lost_owner);
+	info->timeouts = atomic64_read(&slot->stream.timeouts);
+	return 0;
+}
+
+static int call_slot_info(struct pciem_file *pf, void *argp)
+{
+	struct pciem_slot_info *info = argp;
+	struct pciem_slot *slot = pciem_slot_find(info->slot);
+	u32 size = info->size, i;
+
+	if (!slot)
+		return -ENOENT;
+	*info = (struct pciem_slot_info) {
+		.size = size,
+		.slot = slot->id,
+		.state = slot_state(slot),
+		.domain = slot->domain,
+		.bus = slot->bus,
+		.device = slot->device,
+		.owner_pid = slot->owner_pid,
+		.seq = READ_ONCE(slot->stream.seq),
+	};
+	memcpy(info->owner_comm, slot->owner_comm, sizeof(info->owner_comm));
+	/* Functions are added under the lock while the device is described. */
+	mutex_lock(&slot->lock);
+	info->functions = slot_functions(slot);
+	for (i = 0; i < PCIEM_MAX_FUNCTIONS; i++)
+		if (slot->func[i])
+			info->ids[i] = get_unaligned_le32(slot->func[i]->cfg->value);
+	mutex_unlock(&slot->lock);
+	pciem_slot_put(slot);
+	return 0;
+}
+
+static int call_config(struct pciem_slot *slot, void *argp)
+{
+	const struct pciem_config *arg = argp;
+	struct pciem_func *f = func_get(slot, arg->func);
+
+	if (IS_ERR(f))
+		return PTR_ERR(f);
+	if (arg->plane > PCIEM_CONFIG_W1C || arg->flags & ~PCIEM_CONFIG_SET || !arg->length ||
+	    arg->offset >= PCIEM_CONFIG_SIZE || arg->length > PCIEM_CONFIG_SIZE - arg->offset)
+		return -EINVAL;
+	if (arg->flags & PCIEM_CONFIG_SET && arg->plane != PCIEM_CONFIG_VALUE &&
+	    smp_load_acquire(&slot->state) != PCIEM_STATE_NEW)
+		return -EBUSY;
+	return pciem_config_access(f, arg);
+}
+
+int pciem_call_set_policy(struct pciem_slot *slot, const struct pciem_bar_policy *arg)
+{
+	struct pciem_bar *bar = bar_get(slot, arg->func, arg->bar_index);
+	u64 length;
+
+	if (IS_ERR(bar))
+		return PTR_ERR(bar);
+	if (arg->policy > PCIEM_BAR_DIRECT || arg->offset >= bar->size ||
+	    arg->flags & ~(PCIEM_TRACE_READS | PCIEM_TRACE_WRITES | PCIEM_TRACE_NO_STORE))
+		return -EINVAL;
+	length = arg->length ?: bar->size - arg->offset;
+	if (length > bar->size - arg->offset)
+		return -EINVAL;
+	if (slot->state > PCIEM_STATE_STARTED)
+		return -ENODEV;
+	if (arg->policy == PCIEM_BAR_DIRECT && slot->state >= PCIEM_STATE_STARTED)
+		return -EBUSY;
+	return pciem_bar_set_policy(bar, arg->offset, length, arg->policy, arg->flags);
+}
+
+static int call_bar_policy(struct pciem_slot *slot, void *argp)
+{
+	const struct pciem_bar_policy *arg = argp;
+
+	return arg->reserved ? -EINVAL : pciem_call_set_policy(slot, arg);
+}
+
+static int call_ring_create(struct pciem_slot *slot, void *argp)
+{
+	const struct pciem_ring_create *arg = argp;
+	struct pciem_stream *s = &slot->stream;
+	struct pciem_ring *ring;
+	int fd;
+
+	if (arg->entries < 16 || arg->entries > 65536 || !is_power_of_2(arg->entries))
+		return -EINVAL;
+	if (s->old_ring)
+		return -EBUSY;
+	ring = pciem_ring_alloc(arg->entries, false);
+	if (!ring)
+		return -ENOMEM;
+	fd = pciem_ring_fd(ring);
+	if (fd < 0) {
+		pciem_ring_put(ring);
+		return fd;
+	}
+	/* poll() may be looking at the old one: it lives as long as the slot. */
+	s->old_ring = s->ring;
+	raw_spin_lock_irq(&s->lock);
+	WRITE_ONCE(s->ring, ring);
+	raw_spin_unlock_irq(&s->lock);
+	return fd;
+}
+
+static int call_monitor_create(struct pciem_file *pf, void *argp)
+{
+	const struct pciem_monitor_create *arg = argp;
+	struct pciem_slot *slot;
+	int fd;
+
+	if (arg->slot == PCIEM_SLOT_OWN) {
+		slot = pciem_file_slot(pf);
+		return slot ? pciem_monitor_fd(slot, arg) : -EBUSY;
+	}
+	slot = pciem_slot_find(arg->slot);
+	if (!slot)
+		return -ENOENT;
+	fd = slot->id == arg->slot ? pciem_monitor_fd(slot, arg) : -ENOENT;
+	pciem_slot_put(slot);
+	return fd;
+}
+
+static int call_mark(struct pciem_slot *slot, void *argp)
+{
+	const struct pciem_mark *arg = argp;
+	struct pciem_txn txn = {
+		.rec = { .kind = PCIEM_RECORD_MARK, .bar = 0xff, .data_len = arg->length },
+	};
+	void *text;
+
+	if (!arg->length || arg->length > 4096)
+		return -EINVAL;
+	text = memdup_user(u64_to_user_ptr(arg->text), arg->length);
+	if (IS_ERR(text))
+		return PTR_ERR(text);
+	txn.data = text;
+	pciem_stream_emit(slot, &txn);
+	kfree(text);
+	return 0;
+}
+
+static int call_dma_maps(struct pciem_slot *slot, void *argp)
+{
+	struct pciem_dma_maps *arg = argp;
+	struct pciem_func *f = func_get(slot, arg->func);
+
+	if (IS_ERR(f))
+		return PTR_ERR(f);
+	return arg->reserved ? -EINVAL : pciem_dma_maps(f, arg);
+}
+
+static int call_seq_start(struct pciem_slot *slot, void *argp)
+{
+	if (slot->state > PCIEM_STATE_REGISTERED || slot->seq)
+		return -EBUSY;
+	return pciem_seq_start(slot, argp);
+}
+
+static int call_seq_push(struct pciem_slot *slot, void *arg)
+{
+	return pciem_seq_push(slot, arg);
+}
+
+static int call_seq_status(struct pciem_slot *slot, void *arg)
+{
+	return pciem_seq_status(slot, arg);
+}
+
+static int call_remove(struct pciem_slot *slot, void *argp)
+{
+	const struct pciem_remove *arg = argp;
+
+	if (arg->flags & ~PCIEM_REMOVE_SURPRISE)
+		return -EINVAL;
+	pciem_slot_remove(slot, arg->flags & PCIEM_REMOVE_SURPRISE);
+	/* Killable: remove() may itself wait for the owner. */
+	return wait_for_completion_killable(&slot->removed);
+}
+
+const struct call pciem_new_calls[] = {
+	{ PCIEM_INFO, sizeof(struct pciem_info), CALL_FILE | CALL_OUT, .file_fn = call_info },
+	{ PCIEM_SLOT_INFO, sizeof(struct pciem_slot_info), CALL_FILE | CALL_OUT,
+	  .file_fn = call_slot_info },
+	{ PCIEM_CONFIG, sizeof(struct pciem_config), 0, .fn = call_config },
+	{ PCIEM_BAR_POLICY, sizeof(struct pciem_bar_policy), CALL_LOCKED, .fn = call_bar_policy },
+	{ PCIEM_RING_CREATE, sizeof(struct pciem_ring_create), CALL_NEW | CALL_LOCKED,
+	  .fn = call_ring_create },
+	{ PCIEM_MONITOR_CREATE, sizeof(struct pciem_monitor_create), CALL_FILE,
+	  .file_fn = call_monitor_create },
+	{ PCIEM_MARK, sizeof(struct pciem_mark), 0, .fn = call_mark },
+	{ PCIEM_DMA_MAPS, sizeof(struct pciem_dma_maps), CALL_DEVICE | CALL_OUT,
+	  .fn = call_dma_maps },
+	{ PCIEM_SEQ_START, sizeof(struct pciem_seq_start), CALL_LOCKED, .fn = call_seq_start },
+	{ PCIEM_SEQ_PUSH, sizeof(struct pciem_seq_push), 0, .fn = call_seq_push },
+	{ PCIEM_SEQ_STATUS, sizeof(struct pciem_seq_status), CALL_OUT, .fn = call_seq_status },
+	{ PCIEM_REMOVE, sizeof(struct pciem_remove), 0, .fn = call_remove },
+};
+
+const unsigned int pciem_nr_new_calls = ARRAY_SIZE(pciem_new_calls);
