@@ -65,23 +65,50 @@ export function tagOf(header: TraceHeader): number {
   return Number.parseInt(header.uuid.slice(0, 8), 16) >>> 0
 }
 
-/** The header as it is packed: whole numbers over 2^32 as 64-bit integers. */
+/** The header as it is packed: keys in one order, whole numbers over 2^32 as 64-bit integers. */
 export function packHeader(header: TraceHeader): object {
+  const { version, uuid, tool, created, kernel, command, recovered, devices } = header
   return {
-    ...header,
-    devices: header.devices.map((device) => ({
-      ...device,
-      functions: device.functions.map((fn) => ({
-        ...fn,
-        config: { value: Buffer.from(fn.config.value), writable: Buffer.from(fn.config.writable), w1c: Buffer.from(fn.config.w1c) },
-        bars: fn.bars.map((bar) => ({
-          ...bar,
-          size: packable(bar.size),
-          phys: packable(bar.phys),
-          ranges: bar.ranges.map((range) => ({ ...range, offset: packable(range.offset), length: packable(range.length) })),
-        })),
-      })),
-    })),
+    version,
+    uuid,
+    tool,
+    created,
+    kernel: { release: kernel.release, version: kernel.version, cpus: kernel.cpus },
+    ...(command && { command }),
+    ...(recovered && { recovered }),
+    devices: devices.map(({ slot, domain, dmaMode, functions }) => ({ slot, domain, dmaMode, functions: functions.map(packFunction) })),
+  }
+}
+
+function packFunction({ func, bdf, config, bars, driver }: TraceFunction): object {
+  return {
+    func,
+    bdf,
+    config: { value: Buffer.from(config.value), writable: Buffer.from(config.writable), w1c: Buffer.from(config.w1c) },
+    bars: bars.map(packBar),
+    ...(driver && { driver: { name: driver.name, ...(driver.srcversion !== undefined && { srcversion: driver.srcversion }) } }),
+  }
+}
+
+function packBar({ index, flags, size, phys, ranges, registers }: TraceBar): object {
+  return {
+    index,
+    flags,
+    size: packable(size),
+    phys: packable(phys),
+    ranges: ranges.map(({ offset, length, policy, report, store }) => ({ offset: packable(offset), length: packable(length), policy, report, store })),
+    ...(registers && { registers: registers.map(packRegister) }),
+  }
+}
+
+function packRegister({ name, offset, width, count, stride, fields }: Register): object {
+  return {
+    name,
+    offset,
+    width,
+    ...(count !== undefined && { count }),
+    ...(stride !== undefined && { stride }),
+    ...(fields && { fields: fields.map(({ name: field, lsb, bits, values }) => ({ name: field, lsb, ...(bits !== undefined && { bits }), ...(values && { values }) })) }),
   }
 }
 

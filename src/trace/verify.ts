@@ -28,8 +28,8 @@ export function verifyTrace(reader: TraceReader): Verdict {
       continue
     }
     const next = expected.get(event.slot)
-    // a mark of the recorder itself has the number of the event before it
-    if (event.kind === 'mark' && next !== undefined && event.seq === next - 1n) continue
+    // a mark of the recorder itself has the number of the event before it, if there is one
+    if (event.kind === 'mark' && event.seq === (next ?? 1n) - 1n) continue
     if (next !== undefined && event.seq !== next) {
       if (event.seq < next) verdict.unexplained++
       else if (!justLost) verdict.unexplained += event.seq - next

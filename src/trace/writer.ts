@@ -68,7 +68,7 @@ export class TraceWriter {
     this.#compress = options.compress ?? true
     this.#homeSlot = header.devices[0]?.slot ?? 0
     this.#file = new FileWriter(path, options.force ?? false)
-    this.#frame(frameKinds.header, packHeader(header), true)
+    this.#frame(frameKinds.header, packHeader(header), this.#compress)
     this.#sync()
   }
 

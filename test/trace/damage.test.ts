@@ -142,7 +142,8 @@ describe('verify', () => {
   it('finds a whole trace whole', () => {
     const path = dir.path('whole.pciem')
     const writer = TraceWriter.create(path, sampleHeader())
-    const { view, starts, lengths } = packRecords(sampleRecords())
+    const { view, starts, lengths } = packRecords(sampleRecords().slice(4))
+    writer.mark('by the recorder, of a device that has been at work before')
     starts.forEach((start, i) => writer.appendRecord(view, start, lengths[i]!))
     writer.mark('by the recorder')
     writer.end('stopped')
