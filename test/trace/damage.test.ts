@@ -54,7 +54,7 @@ function failure(run: () => void): unknown {
 const undamaged = smallTrace('small.pciem', true)
 
 describe('a damaged trace', () => {
-  it.each([true, false])('every flipped bit is found, with the offset of its frame (compressed: %s)', (compress) => {
+  it.each([true, false])('every flipped bit is found, with the offset of its frame (compressed: %s)', { timeout: 120_000 }, (compress) => {
     const { bytes, frames } = smallTrace('flip.pciem', compress)
     const path = dir.path('flipped.pciem')
     // of the 12 KiB of config space that an uncompressed header has, every 31st byte stands for all
