@@ -51,6 +51,11 @@ build/.modules: $(module_sources) $(wildcard $(cache)/kernels/*/.complete) scrip
 repl: build
 	@$(vm) -- bin/pciem repl
 
+# On one CPU the driver does the same in each run, so the transcript does too.
+.PHONY: demo
+demo: build
+	@$(vm) --smp 1 -- scripts/demo.sh
+
 .PHONY: test
 test: build
 	@scripts/test.sh
