@@ -11,7 +11,7 @@ import { covers, ignoreRanges } from '../replay/config-rules.js'
 import { loadDriver } from '../replay/driver.js'
 import { gatherEvidence } from '../replay/evidence.js'
 import { headline, jsonReport, shortForgiven, textReport } from '../replay/report.js'
-import { requireStart } from '../replay/recorded-device.js'
+import { eventsBeforeDriver } from '../replay/recorded-device.js'
 import { replayOnce, type ReplayOptions } from '../replay/run.js'
 import { outcomeExitCodes, type Verdict } from '../replay/verdict.js'
 
@@ -63,8 +63,8 @@ async function replayTrace(trace: TraceReader, args: Args): Promise<ExitCode> {
   requireModule()
   const warnings = mismatches(trace.header, args.kernelMismatch)
   for (const warning of warnings) process.stderr.write(`pciem: warning: ${warning}\n`)
-  requireStart(trace.header, trace.events())
-  const options = await replayOptions(trace, args)
+  const skip = eventsBeforeDriver(trace.header, trace.events())
+  const options = { ...(await replayOptions(trace, args)), skip }
   const name = args.file.length > 1 ? `${trace.path}: ` : ''
   let worst: ExitCode = exitCodes.ok
   let matches = 0

@@ -36,6 +36,8 @@ export interface CompileOptions {
   match: MatchPolicy
   /** stop at the `cmd-start` mark */
   beforeCommand?: boolean
+  /** events at the beginning that are not played */
+  skip?: number
 }
 
 /** What compiling left out or forgave; complete once the steps have been read to their end. */
@@ -102,6 +104,7 @@ export class Compiler {
   *steps(events: Iterable<TraceEvent>): Generator<SeqStep> {
     for (const event of events) {
       this.summary.events++
+      if (this.summary.events <= (this.#options.skip ?? 0)) continue
       this.#compile(event, BigInt(this.summary.events))
       yield* this.#ready()
       if (this.summary.stopped) break

@@ -6,8 +6,8 @@ import type { Divergence } from './verdict.js'
 
 /** Events shown on either side of the place. */
 const AROUND = 10
-/** Answers shown that the driver had been given. */
-const ANSWERS = 8
+/** Different answers shown that the driver had been given. */
+const ANSWERS = 16
 /** How far behind the place a counterpart of what came is looked for. */
 const LOOK_AHEAD = 100_000
 
@@ -24,13 +24,14 @@ export interface Evidence {
   after: PlacedEvent[]
   /** the next event that what came would have fitted */
   nearest?: PlacedEvent
-  /** the last reads before the place */
+  /** the last reads before the place, each register and value once */
   answers: PlacedEvent[]
 }
 
 /** Looks up the surroundings of a divergence; `ignored` says of which accesses the replay takes no notice. */
 export function gatherEvidence(events: Iterable<TraceEvent>, divergence: Divergence, ignored: (event: TraceEvent) => boolean = () => false): Evidence {
   const found: Evidence = { before: [], after: [], answers: [] }
+  const answers = new Map<string, PlacedEvent>()
   const place = divergence.index
   let index = 0n
   for (const event of events) {
@@ -38,7 +39,11 @@ export function gatherEvidence(events: Iterable<TraceEvent>, divergence: Diverge
     const placed = { index, event }
     if (place === undefined || index < place) {
       keepLast(found.before, placed, AROUND)
-      if (isAnswer(event) && !ignored(event)) keepLast(found.answers, placed, ANSWERS)
+      if (isAnswer(event) && !ignored(event)) {
+        const key = `${event.func} ${event.bar} ${event.addr} ${event.width} ${event.value}`
+        answers.delete(key)
+        answers.set(key, placed)
+      }
     } else if (index === place) {
       found.at = placed
     } else {
@@ -47,6 +52,7 @@ export function gatherEvidence(events: Iterable<TraceEvent>, divergence: Diverge
       if (found.after.length === AROUND && (found.nearest || divergence.kind === undefined || index > place + BigInt(LOOK_AHEAD))) break
     }
   }
+  found.answers = [...answers.values()].slice(-ANSWERS)
   return found
 }
 

@@ -54,13 +54,19 @@ function barOptions({ index, flags, size, ranges, registers }: TraceBar): BarOpt
   }
 }
 
-/** A driver can only be played to from its first access on: throws when the recording has missed it. */
-export function requireStart(header: TraceHeader, events: Iterable<TraceEvent>): void {
+/**
+ * How many events to pass over, so that the rest begins before the driver does: a recording of a
+ * device at work becomes playable where its driver is unbound. Throws where there is no such place.
+ */
+export function eventsBeforeDriver(header: TraceHeader, events: Iterable<TraceEvent>): number {
   const enabled = onlyDevice(header).functions.some(({ config }) => ((config.value[COMMAND] ?? 0) & COMMAND_MEMORY) !== 0)
-  if (!enabled) return
+  if (!enabled) return 0
+  let passed = 0
   for (const { kind } of events) {
-    if (kind === 'bind') return
-    if (kind === 'unbind' || kind === 'remove') break
+    passed++
+    if (kind === 'bind') return 0
+    if (kind === 'unbind') return passed
+    if (kind === 'remove') break
   }
   throw new PciemError('the recording begins when the driver was bound already; record from the start: `pciem run MODEL --record FILE`', {
     exitCode: exitCodes.incomplete,

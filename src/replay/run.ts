@@ -9,7 +9,7 @@ import { blockDevices, overrideDriver } from '../run/drivers.js'
 import { waitFor } from '../run/quiet.js'
 import type { TraceReader } from '../trace/reader.js'
 import { Command } from './command.js'
-import { Compiler, type ControlMark, type MatchPolicy, type Rebinding } from './compile.js'
+import { Compiler, onlyDevice, type ControlMark, type MatchPolicy, type Rebinding } from './compile.js'
 import { divergenceOf, leftoverAt } from './divergence.js'
 import { Feeder } from './feeder.js'
 import { KernelLog } from './kernel-log.js'
@@ -35,6 +35,8 @@ export interface ReplayOptions {
   match: MatchPolicy
   /** bind this driver and no other; it must be loaded */
   driver?: string
+  /** events at the beginning that are not played */
+  skip?: number
   /** seconds without progress */
   timeout: number
   /** undefined: the replay ends where the command would start */
@@ -49,7 +51,8 @@ type Ending = Pick<Verdict, 'outcome' | 'reason' | 'divergence'>
 /** Plays a trace to the driver once. */
 export async function replayOnce(trace: TraceReader, options: ReplayOptions): Promise<Verdict> {
   const started = performance.now()
-  const compiler = new Compiler(trace.header, { match: options.match, beforeCommand: options.command === undefined })
+  const { match, skip = 0 } = options
+  const compiler = new Compiler(trace.header, { match, skip, beforeCommand: options.command === undefined })
   const slot = Slot.create(slotOptions(trace.header, compiler.ignored, HOLD_NS))
   const replay = new Replay(slot, trace, compiler, options)
   try {
@@ -79,6 +82,7 @@ class Replay {
   readonly #slot: Slot
   readonly #compiler: Compiler
   readonly #options: ReplayOptions
+  readonly #recordedDriver: string | undefined
   readonly #feeder: Feeder
   readonly #signals = new SignalQueue<Signal>()
   readonly #log = new KernelLog()
@@ -86,12 +90,15 @@ class Replay {
   #acting = 0
   #removed = false
   #inCommand = false
+  /** its probe has succeeded */
+  #wasBound = false
   command: Command | undefined
 
   constructor(slot: Slot, trace: TraceReader, compiler: Compiler, options: ReplayOptions) {
     this.#slot = slot
     this.#compiler = compiler
     this.#options = options
+    this.#recordedDriver = onlyDevice(trace.header).functions[0]?.driver?.name
     this.#feeder = new Feeder(compiler.steps(trace.events()), (steps, last) => slot.pushSteps(steps, last))
     slot.onEvent((event) => this.#onEvent(event))
   }
@@ -131,6 +138,7 @@ class Replay {
     if (event.type === 'seq-diverged') this.#signals.put({ type: 'diverged' })
     if (event.type === 'seq-dry') this.#signals.put({ type: 'dry' })
     if (event.type === 'seq-low') this.#feed()
+    if (event.type === 'bind') this.#wasBound = true
   }
 
   #feed(): boolean {
@@ -211,7 +219,8 @@ class Replay {
     if (this.#acting === 0 && !done && this.#rebindingIsNext(status, quiet)) return undefined
     const bound = this.#slot.functions.some((fn) => fn.driver() !== null)
     const given = quiet >= Math.min(UNBOUND_MS, watch.timeout)
-    if (status.matched === 0n && !bound && given) return { outcome: 'failed', reason: this.#notBound() }
+    const foreign = this.#options.driver !== undefined && this.#options.driver !== this.#recordedDriver
+    if (!bound && given && (status.matched === 0n || (foreign && !this.#wasBound))) return { outcome: 'failed', reason: this.#notBound() }
     const gaveUp = !bound && !this.#inCommand && this.#acting === 0 && given
     const idle = this.command?.result !== undefined && quiet >= watch.timeout
     if (!done && (gaveUp || idle)) {
@@ -234,7 +243,8 @@ class Replay {
     const { vendor, device } = this.#slot.functions[0]?.ids ?? { vendor: 0, device: 0 }
     const ids = [vendor, device].map((id) => id.toString(16).padStart(4, '0')).join(':')
     const { driver } = this.#options
-    if (driver !== undefined) return `driver '${driver}' does not take the recorded device ${ids}: it is not for this device, or its probe failed`
+    const recorded = this.#recordedDriver === undefined ? '' : `; it was recorded with ${this.#recordedDriver}`
+    if (driver !== undefined) return `driver '${driver}' does not take the device ${ids}${recorded}`
     return `no driver took the recorded device ${ids}; load its module, or name one with --driver`
   }
 }
