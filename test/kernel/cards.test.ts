@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// Programs in C that own a device, as existing cards do, and hold the interface to its word.
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+import { beforeAll, expect, it } from 'vitest'
+import { projectRoot } from '../../src/vm/paths.js'
+import { onEachGuest } from '../harness/guest.js'
+
+const out = join(projectRoot, 'build/cards')
+
+const cards = {
+  ioctls: 'every call refuses what it must, with the errno it promises',
+  ring: 'the owner ring delivers in order, waits when full, and survives lies in its indexes',
+  sync: 'the owner answers each read; unanswered, or with the owner dead, a read is all-ones',
+  monitor: 'a monitor cannot be written to, loses nothing, or says what it lost',
+  lifetime: 'files may be closed in any order, and an owner killed at any time',
+  sequencer: 'a recorded session plays back, and one changed thing is found where it is',
+  churn: 'devices made and unmade by four processes at once leave nothing behind',
+}
+
+onEachGuest('cards', (guest) => {
+  beforeAll(async () => {
+    execFileSync('make', ['-s', '-C', join(projectRoot, 'test/cards'), `OUT=${out}`])
+    await guest.ok(`[ -e /sys/bus/pci/drivers/pciem_test ] || insmod ${guest.driver('pciem_test')}`)
+  })
+
+  for (const [card, claim] of Object.entries(cards)) {
+    it(`${card}: ${claim}`, async () => {
+      const { stdout, status } = await guest.run([join(out, card)])
+      expect(stdout).toMatch(new RegExp(`^${card}: ok$`, 'm'))
+      expect(status).toBe(0)
+    })
+  }
+})
