@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 cache=${PCIEM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pciem}
 
 headers_of() {
-	for folder in "/usr/src/linux-headers-$1" "/lib/modules/$1/build" "$cache/kernels/$1/lib/modules/$1/build"; do
+	for folder in "$cache/kernels/$1/lib/modules/$1/build" "/lib/modules/$1/build" "/usr/src/linux-headers-$1"; do
 		[ ! -e "$folder/Makefile" ] || { echo "$folder"; return; }
 	done
 	die "no headers for $1; run \`make setup\`, or \`apt-get install linux-headers-$1\`"

@@ -19,9 +19,9 @@ as_root() {
 	fi
 }
 
-apt_update() { # once a run is enough
-	[ -z "${apt_updated:-}" ] || return 0
-	apt_updated=1
+apt_update() { # once a set-up is enough
+	[ -z "${PCIEM_APT_UPDATED:-}" ] || return 0
+	export PCIEM_APT_UPDATED=1
 	say "refreshing the package lists"
 	as_root apt-get -qq update || say "some package lists could not be refreshed; going on with those at hand"
 }

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 # guest-kernel.sh SERIES...: make the newest Debian kernel of each series (6.1, 6.12) ready for guests.
 #
-# The image is unpacked into the cache, not installed: a guest's kernel must never become the host's.
-# Its headers are installed, because they only build modules. A kernel that is in the cache stays the
-# one in use until it is removed there: builds and traces should not change kernels by themselves.
+# Image and headers are unpacked into the cache, not installed: a guest's kernel must never become the
+# host's (and newer headers packages bring their image along). A kernel that is in the cache stays the one
+# in use until its folder is removed: builds and traces should not change kernels by themselves.
 set -eu
 
 cache=${PCIEM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pciem}
@@ -26,22 +26,32 @@ newest_image() {
 	fi
 }
 
-download() { # IMAGE FOLDER
-	(cd "$2" && apt-get -qq -o APT::Sandbox::User=root download "$1")
+packages_of() { # RELEASE
+	echo "linux-image-$1 linux-headers-$1"
+	apt-cache depends "linux-headers-$1" | sed -n 's/^ *Depends: \(linux-headers-.*-common\|linux-kbuild-.*\)$/\1/p'
 }
 
-unpack() { # IMAGE RELEASE
-	tree=$cache/kernels/$2
-	say "guest kernel $2: downloading and unpacking into $tree"
+download() { # RELEASE FOLDER
+	(cd "$2" && apt-get -qq -o APT::Sandbox::User=root download $(packages_of "$1"))
+}
+
+unpack() { # RELEASE
+	tree=$cache/kernels/$1
+	sources=$tree/usr/src/linux-headers-$1
+	say "guest kernel $1: downloading and unpacking into $tree"
 	rm -rf "$tree"
 	mkdir -p "$tree/deb"
-	download "$1" "$tree/deb" || { apt_update; download "$1" "$tree/deb"; } || die "could not download $1"
-	dpkg-deb -x "$tree"/deb/*.deb "$tree"
-	rm -rf "$tree/deb" "$tree/usr"
+	download "$1" "$tree/deb" || { apt_update; download "$1" "$tree/deb"; } || die "could not download Linux $1 (see apt's message above)"
+	for deb in "$tree"/deb/*.deb; do
+		dpkg-deb -x "$deb" "$tree"
+	done
+	rm -rf "$tree/deb" "$tree/usr/share"
+	sed -i "s|^include /usr/src/|include $tree/usr/src/|" "$sources/Makefile"
+	ln -sfn "$sources" "$tree/lib/modules/$1/build"
 	# Uncompressed modules: modprobe inside an emulated guest would spend its time in xz.
 	find "$tree/lib/modules" -name '*.ko.xz' -print0 | xargs -0 -r -n 64 -P "$(nproc)" xz -d
-	ln -sfn "/usr/src/linux-headers-$2" "$tree/lib/modules/$2/build"
-	/sbin/depmod -b "$tree" "$2"
+	/sbin/depmod -b "$tree" "$1"
+	unwrap "$1"
 	touch "$tree/.complete"
 }
 
@@ -58,26 +68,17 @@ unwrap() { # RELEASE
 	1f8b*) unpacker='gzip -dc' ;;
 	*) return 0 ;; # then the guest unpacks it by itself
 	esac
-	tail -c "+$((start + 1))" "$image" | head -c "$length" | $unpacker >"$elf.new" && mv "$elf.new" "$elf" || rm -f "$elf.new"
+	tail -c "+$((start + 1))" "$image" | head -c "$length" | $unpacker >"$elf"
 }
 
 number() { # FILE OFFSET BYTES
 	od -An "-tu$3" -j "$(($2))" -N "$3" "$1" | tr -d ' '
 }
 
-make_ready() { # SERIES
-	release=$(cached_release "$1")
-	if [ -z "$release" ]; then
-		[ -n "$(newest_image "$1")" ] || apt_update
-		image=$(newest_image "$1")
-		[ -n "$image" ] || die "no linux-image package of series $1; are bookworm, bookworm-updates and bookworm-security in apt's sources?"
-		release=${image#linux-image-}
-		unpack "$image" "$release"
-	fi
-	[ -e "$cache/kernels/$release/boot/vmlinux-$release" ] || unwrap "$release"
-	[ -e "/usr/src/linux-headers-$release/Makefile" ] || apt_install "linux-headers-$release"
-}
-
 for series in "$@"; do
-	make_ready "$series"
+	[ -z "$(cached_release "$series")" ] || continue
+	apt_update # last week's lists name packages that are gone
+	image=$(newest_image "$series")
+	[ -n "$image" ] || die "no linux-image package of series $series; are bookworm, bookworm-updates and bookworm-security in apt's sources?"
+	unpack "${image#linux-image-}"
 done

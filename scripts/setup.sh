@@ -7,8 +7,8 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/common.sh
 
-# compiling · guests · what the tests and the demo run inside guests
-packages="gcc g++ make libc6-dev binutils kmod xz-utils zstd
+# compiling (Debian's headers want the compiler of its kernels) · guests · what the tests and the demo run inside guests
+packages="gcc gcc-12 g++ make libc6-dev binutils libelf1 libssl3 kmod xz-utils zstd
 	qemu-system-x86
 	e2fsprogs fio nvme-cli pciutils"
 
@@ -25,7 +25,9 @@ install_packages() {
 	for package in $packages; do
 		[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing="$missing $package"
 	done
-	[ -z "$missing" ] || apt_install $missing
+	[ -n "$missing" ] || return 0
+	apt_update
+	apt_install $missing
 }
 
 install_node_modules() {
