@@ -68,6 +68,7 @@ struct pciem_stream {
 	struct list_head reads;		/* reads_lock; sync reads waiting for an answer; read.c */
 	raw_spinlock_t reads_lock;	/* inside lock */
 	atomic64_t lost_owner, timeouts;
+	bool owner_late;		/* it let a spinning driver's time run out, and has not answered since */
 	bool owner_gone;		/* reads_lock; nobody answers or drains the owner ring any more */
 	bool closed;			/* lock; nothing is delivered any more */
 };

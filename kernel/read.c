@@ -22,6 +22,8 @@ MODULE_PARM_DESC(sync_sleep_ms, "how long a driver that may sleep waits for the 
 static unsigned int sync_spin_ms = 200;
 module_param(sync_spin_ms, uint, 0644);
 MODULE_PARM_DESC(sync_spin_ms, "how long a driver that may not sleep waits");
+/* A driver may read a thousand registers under one lock: an owner that is stopped costs it this for each. */
+#define LATE_SPIN_MS	2
 
 enum read_state {
 	READ_WAITING,
@@ -153,8 +155,9 @@ static void apply_request(struct pciem_txn *txn, void *arg)
 	raw_spin_unlock(&s->reads_lock);
 }
 
-static void read_wait(struct pending_read *rd)
+static void read_wait(struct pciem_stream *s, struct pending_read *rd)
 {
+	unsigned int ms = sync_spin_ms;
 	u64 end;
 
 	if (READ_ONCE(rd->state) == READ_ABORTED)
@@ -163,9 +166,16 @@ static void read_wait(struct pending_read *rd)
 		wait_for_completion_killable_timeout(&rd->done, msecs_to_jiffies(sync_sleep_ms));
 		return;
 	}
-	end = ktime_get_mono_fast_ns() + sync_spin_ms * NSEC_PER_MSEC;
-	while (!completion_done(&rd->done) && ktime_get_mono_fast_ns() < end)
+	if (READ_ONCE(s->owner_late))
+		ms = min_t(unsigned int, ms, LATE_SPIN_MS);
+	end = ktime_get_mono_fast_ns() + ms * NSEC_PER_MSEC;
+	while (!completion_done(&rd->done)) {
+		if (ktime_get_mono_fast_ns() > end) {
+			WRITE_ONCE(s->owner_late, true);
+			return;
+		}
 		cpu_relax();
+	}
 }
 
 /* Takes the read back. Whether it still needs a completion from us. */
@@ -220,7 +230,7 @@ static void serve_sync_read(struct pciem_access *acc)
 		return;
 	}
 	if (!txn.event_lost)
-		read_wait(&rd);
+		read_wait(&slot->stream, &rd);
 	if (read_leave(&slot->stream, &rd)) {
 		rd.value = all_ones(acc->width);
 		if (rd.state != READ_ABORTED) {
@@ -256,6 +266,7 @@ int pciem_read_respond(struct pciem_slot *slot, const struct pciem_response *rsp
 		if (!rsp->status)
 			found->value &= rsp->data;
 		emit_completion(slot, found);
+		WRITE_ONCE(s->owner_late, false);
 		raw_spin_lock_irqsave(&s->reads_lock, flags);
 		found->state = READ_ANSWERED;
 		complete(&found->done);
