@@ -64,16 +64,17 @@ async function replayTrace(trace: TraceReader, args: Args): Promise<ExitCode> {
   const warnings = mismatches(trace.header, args.kernelMismatch)
   for (const warning of warnings) process.stderr.write(`pciem: warning: ${warning}\n`)
   const skip = eventsBeforeDriver(trace.header, trace.events())
-  const options = { ...(await replayOptions(trace, args)), skip }
+  const options = { ...(await replayOptions(trace, args)), skip, warnings }
   const name = args.file.length > 1 ? `${trace.path}: ` : ''
   let worst: ExitCode = exitCodes.ok
   let matches = 0
   for (let round = 1; round <= args.times; round++) {
     progress(`${name}replay ${round} of ${args.times}`, args)
-    const verdict = await replayOnce(trace, options)
-    verdict.warnings.push(...warnings)
-    progress('', args)
-    print(trace, verdict, args, args.times > 1 ? `${name}replay ${round} of ${args.times}: ` : name)
+    const prefix = args.times > 1 ? `${name}replay ${round} of ${args.times}: ` : name
+    const verdict = await replayOnce(trace, options, (known) => {
+      progress('', args)
+      print(trace, known, args, prefix)
+    })
     if (verdict.outcome === 'match') matches++
     else if (worst === exitCodes.ok) worst = outcomeExitCodes[verdict.outcome]
   }

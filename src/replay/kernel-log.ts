@@ -4,6 +4,7 @@ import { closeSync, constants, openSync, readSync } from 'node:fs'
 /** The lines that the kernel logs from now on; empty on a host that does not show its log. */
 export class KernelLog {
   readonly #fd: number | undefined
+  readonly #record = Buffer.alloc(8192)
 
   constructor(path = '/dev/kmsg') {
     try {
@@ -11,26 +12,29 @@ export class KernelLog {
     } catch {
       this.#fd = undefined
     }
-    this.take()
+    while (this.#next() > 0);
   }
 
   /** What was logged since the last call, a line each, with its time. */
   take(): string[] {
     const lines: string[] = []
-    if (this.#fd === undefined) return lines
-    const buffer = Buffer.alloc(8192)
+    for (let length = this.#next(); length > 0; length = this.#next()) {
+      const line = parseRecord(this.#record.toString('utf8', 0, length))
+      if (line !== undefined) lines.push(line)
+    }
+    return lines
+  }
+
+  /** The length of the next record, 0 if there is none yet. */
+  #next(): number {
+    if (this.#fd === undefined) return 0
     for (;;) {
-      let length: number
       try {
-        length = readSync(this.#fd, buffer)
+        return readSync(this.#fd, this.#record)
       } catch (error) {
         // EPIPE: records were overwritten before they were read; the next read goes on behind them
-        if ((error as NodeJS.ErrnoException).code === 'EPIPE') continue
-        return lines
+        if ((error as NodeJS.ErrnoException).code !== 'EPIPE') return 0
       }
-      if (length === 0) return lines
-      const line = parseRecord(buffer.toString('utf8', 0, length))
-      if (line !== undefined) lines.push(line)
     }
   }
 

@@ -30,6 +30,8 @@ const NODE_MS = 5000
 /** No access for so long, and the recording has the driver unbound next: nobody else will do it. */
 const REBIND_MS = 1000
 const STORAGE = 0x01
+/** After so long, say what is being waited for. */
+const NOTICE_MS = 3000
 
 export interface ReplayOptions {
   match: MatchPolicy
@@ -43,13 +45,18 @@ export interface ReplayOptions {
   command?: string[]
   /** keep stdout free of the command's output */
   quiet?: boolean
+  /** what the verdict is to carry */
+  warnings?: string[]
 }
 
 type Signal = { type: 'mark'; index: bigint } | { type: 'done' | 'diverged' | 'dry' } | { type: 'error'; error: unknown }
 type Ending = Pick<Verdict, 'outcome' | 'reason' | 'divergence'>
 
-/** Plays a trace to the driver once. */
-export async function replayOnce(trace: TraceReader, options: ReplayOptions): Promise<Verdict> {
+/**
+ * Plays a trace to the driver once. `report` gets the verdict as soon as it is known: a driver may take
+ * a minute to let go of a device that vanished, and this returns when it has.
+ */
+export async function replayOnce(trace: TraceReader, options: ReplayOptions, report: (verdict: Verdict) => void): Promise<Verdict> {
   const started = performance.now()
   const { match, skip = 0 } = options
   const compiler = new Compiler(trace.header, { match, skip, beforeCommand: options.command === undefined })
@@ -57,14 +64,16 @@ export async function replayOnce(trace: TraceReader, options: ReplayOptions): Pr
   const replay = new Replay(slot, trace, compiler, options)
   try {
     const ending = judgeEnd(await replay.play(), trace, compiler)
-    return {
+    const verdict: Verdict = {
       ...ending,
       counts: countsOf(slot.sequencerStatus()),
       compiled: compiler.summary,
       ...(replay.command?.result && { command: replay.command.result }),
-      warnings: [],
+      warnings: options.warnings ?? [],
       milliseconds: Math.round(performance.now() - started),
     }
+    report(verdict)
+    return verdict
   } finally {
     await replay.close()
   }
@@ -126,10 +135,12 @@ class Replay {
 
   /** Ends everything that this replay began, in an order that leaves no driver waiting. */
   async close(): Promise<void> {
-    if (!this.#removed) await Promise.race([this.#slot.remove({ surprise: true }).catch(() => undefined), delay(30_000, undefined, { ref: false })])
+    const notice = setTimeout(() => process.stderr.write('pciem: waiting for the driver to let go of the device; what it had asked for must time out first\n'), NOTICE_MS)
+    if (!this.#removed) await this.#slot.remove({ surprise: true }).catch(() => undefined)
     await this.command?.stop()
     this.#slot.close()
     this.#log.close()
+    clearTimeout(notice)
   }
 
   #onEvent(event: DeviceEvent): void {
