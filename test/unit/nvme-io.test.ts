@@ -60,7 +60,7 @@ describe('PRPs', () => {
   ]
   for (const { title, offset, blocks } of cases) {
     it(`write and read back ${title}`, () => {
-      const host = ready()
+      const host = ready({ mdts: '512K' })
       const length = blocks * 512
       const count = Math.ceil((offset + length) / PAGE)
       const prps = (base: number) => {
