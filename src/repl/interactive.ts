@@ -31,8 +31,12 @@ export async function runInteractive(session: Session): Promise<void> {
 
 function replaceEval(session: Session, server: REPLServer, evaluator: Evaluator): void {
   const writable = server as { eval: REPLServer['eval'] }
+  // Lines that are typed ahead wait for the one before them.
+  let before: Promise<unknown> = Promise.resolve()
   writable.eval = (code, _context, _file, done) => {
-    evaluator.evaluate(code).then(
+    const outcome = before.then(() => evaluator.evaluate(code))
+    before = outcome.catch(() => undefined)
+    outcome.then(
       (outcome) => {
         if (outcome.kind === 'incomplete') return done(new Recoverable(new SyntaxError('incomplete')), undefined)
         if (outcome.kind === 'js') return done(null, outcome.value)

@@ -37,7 +37,7 @@ function access(session: Session, word: string) {
 const cfg: Command = {
   name: 'cfg',
   forms: ['REG[+OFFSET][.b|.w|.l][=VALUE[:MASK]]…', 'dump [OFFSET [LENGTH]]'],
-  summary: "read or write config space as the device's owner (past the write masks, without a transaction); values are hexadecimal, as setpci's",
+  summary: "read or write config space as the device's owner, past the write masks; values are hexadecimal",
   examples: ['cfg COMMAND.w', 'cfg CAP_MSIX+2.w=0x8000:0x8000', 'cfg dump 0 64'],
   run(session, args) {
     if (args.length === 0) throw new UsageError('which register? e.g. `cfg COMMAND.w`, or `cfg dump`')

@@ -13,7 +13,7 @@ const help: Command = {
     if (args[0] !== undefined) return result(undefined, describe(findCommand(args[0])))
     const lines = [...commands.values()].map((command) => `  ${command.name.padEnd(9)} ${command.summary}`)
     const value = [...commands.values()].map(({ name, forms, summary, examples }) => ({ name, forms, summary, examples }))
-    return result(value, `${lines.join('\n')}\n\nAnything else is JavaScript: slot, fn, bar0…, cfg, dma, irq, log and on() are in scope.`)
+    return result(value, `${lines.join('\n')}\n\nAnything else is JavaScript: slot, fn, config, bar0…, dma, irq, log and on() are in scope.`)
   },
 }
 
