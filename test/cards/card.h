@@ -166,6 +166,9 @@ static inline int driver_command(int cmd, const char *line)
 	return pwrite(cmd, line, strlen(line), 0) == (ssize_t)strlen(line) ? 0 : -1;
 }
 
+/* What driver_read() returns when the driver, and its file, are gone before it could tell. */
+#define DRIVER_GONE	0xdeadbeefdeadbeefULL
+
 static inline uint64_t driver_read(int cmd, unsigned int offset, unsigned int width)
 {
 	char line[256];
@@ -174,11 +177,11 @@ static inline uint64_t driver_read(int cmd, unsigned int offset, unsigned int wi
 
 	snprintf(line, sizeof(line), "access r %u %u", offset, width);
 	if (driver_command(cmd, line))
-		return 0xdeadbeefdeadbeefULL;
+		return DRIVER_GONE;
 	n = pread(cmd, line, sizeof(line) - 1, 0);
 	line[n < 0 ? 0 : n] = 0;
 	at = strstr(line, "\"value\":\"");
-	return at ? strtoull(at + 9, NULL, 0) : 0xdeadbeefdeadbeefULL;
+	return at ? strtoull(at + 9, NULL, 0) : DRIVER_GONE;
 }
 
 static inline int driver_write(int cmd, unsigned int offset, unsigned int width, uint64_t value)
