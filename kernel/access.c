@@ -83,8 +83,7 @@ static int user_access(struct pciem_trap *trap, unsigned long addr, unsigned int
 	void __user *mem = (void __user *)addr;
 	unsigned long left;
 
-	if (!user_mode(trap->regs) && cpu_feature_enabled(X86_FEATURE_SMAP) &&
-	    !(trap->regs->flags & X86_EFLAGS_AC))
+	if (cpu_feature_enabled(X86_FEATURE_SMAP) && !(trap->regs->flags & X86_EFLAGS_AC))
 		return -EFAULT;
 	if (trap->nmi || !access_ok(mem, size))
 		return -EFAULT;
@@ -115,12 +114,13 @@ static int memory_access(struct pciem_trap *trap, unsigned long addr, unsigned i
 }
 
 /* At most size bytes at offset of the BAR. Returns how many. */
-static int bar_access(struct pciem_trap *trap, struct pciem_bar *bar, u64 offset, unsigned int size, bool write,
-		      u64 *value, void (*serve)(struct pciem_access *acc))
+static int bar_access(struct pciem_trap *trap, struct pciem_mapping *map, u64 offset, unsigned int size, bool write,
+		      u64 *value)
 {
+	struct pciem_bar *bar = map->bar;
 	struct pciem_access acc = {
 		.bar = bar, .offset = offset, .write = write, .value = *value,
-		.ip = trap->regs->ip, .user = trap->vma,
+		.ip = trap->regs->ip,
 	};
 	struct pciem_range range;
 
@@ -146,7 +146,7 @@ static int bar_access(struct pciem_trap *trap, struct pciem_bar *bar, u64 offset
 		return size;
 	}
 	acc.width = size;
-	serve(&acc);
+	map->serve(&acc);
 	*value = acc.value;
 	return size;
 }
@@ -154,20 +154,13 @@ static int bar_access(struct pciem_trap *trap, struct pciem_bar *bar, u64 offset
 /* One piece of the operand. Returns its size, or -EFAULT. */
 static int access_piece(struct pciem_trap *trap, unsigned long addr, unsigned int size, bool write, u64 *value)
 {
-	struct vm_area_struct *vma = trap->vma;
-	struct pciem_mapping *map;
+	struct pciem_mapping *map = pciem_mapping_get(addr);
 	int done;
 
-	if (vma && addr >= vma->vm_start && addr < vma->vm_end) {
-		size = min_t(unsigned long, size, vma->vm_end - addr);
-		return bar_access(trap, trap->bar, trap->offset + (addr - vma->vm_start), size, write, value,
-				  pciem_access_serve);
-	}
-	map = pciem_mapping_get(addr);
 	if (!map)
 		return memory_access(trap, addr, size, write, value);
 	size = min_t(unsigned long, size, map->end - addr);
-	done = bar_access(trap, map->bar, map->offset + (addr - map->start), size, write, value, map->serve);
+	done = bar_access(trap, map, map->offset + (addr - map->start), size, write, value);
 	pciem_mapping_put(map);
 	return done;
 }
@@ -211,12 +204,8 @@ int pciem_trap_write(struct pciem_trap *trap, unsigned long addr, unsigned int s
 	return 0;
 }
 
-bool pciem_trap_touches(struct pciem_trap *trap, unsigned long addr, unsigned int size)
+bool pciem_trap_touches(unsigned long addr, unsigned int size)
 {
-	struct vm_area_struct *vma = trap->vma;
-
-	if (vma && addr + size > vma->vm_start && addr < vma->vm_end)
-		return true;
 	if (pciem_mapping_covers(addr, NULL))
 		return true;
 	return offset_in_page(addr) + size > PAGE_SIZE && pciem_mapping_covers(addr + size - 1, NULL);

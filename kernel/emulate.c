@@ -330,8 +330,8 @@ static int emulate_string(struct pciem_trap *trap, const struct pciem_insn *insn
 		return string_element(trap, insn);
 	while (regs->cx) {
 		/* Where it no longer touches a BAR the CPU does it faster. */
-		if (!work-- || !((uses_si(insn) && pciem_trap_touches(trap, regs->si, insn->size)) ||
-				 (uses_di(insn) && pciem_trap_touches(trap, regs->di, insn->size))))
+		if (!work-- || !((uses_si(insn) && pciem_trap_touches(regs->si, insn->size)) ||
+				 (uses_di(insn) && pciem_trap_touches(regs->di, insn->size))))
 			return 1;
 		err = string_element(trap, insn);
 		if (err)

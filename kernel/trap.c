@@ -44,13 +44,13 @@ bool pciem_may_sleep(void)
 static struct handed_back {
 	struct task_struct *task;
 	unsigned long ip, sp, cx;
-	bool report;
+	bool unknown;			/* to be reported */
 } handed[8];
 static unsigned int handed_next;
 static atomic_t nr_handed;
 static DEFINE_RAW_SPINLOCK(handed_lock);
 
-static void hand_back(struct pt_regs *regs, bool report)
+static void hand_back(struct pt_regs *regs, bool unknown)
 {
 	struct handed_back *entry;
 	unsigned long flags;
@@ -60,11 +60,11 @@ static void hand_back(struct pt_regs *regs, bool report)
 	entry = &handed[handed_next++ % ARRAY_SIZE(handed)];
 	if (!entry->task)
 		atomic_inc(&nr_handed);
-	*entry = (struct handed_back){ current, regs->ip, regs->sp, regs->cx, report };
+	*entry = (struct handed_back){ current, regs->ip, regs->sp, regs->cx, unknown };
 	raw_spin_unlock_irqrestore(&handed_lock, flags);
 }
 
-static bool was_handed_back(struct pt_regs *regs, bool *report)
+static bool was_handed_back(struct pt_regs *regs, bool *unknown)
 {
 	unsigned long flags;
 	bool found = false;
@@ -80,7 +80,7 @@ static bool was_handed_back(struct pt_regs *regs, bool *report)
 		    entry->cx != regs->cx)
 			continue;
 		found = true;
-		*report = entry->report;
+		*unknown = entry->unknown;
 		entry->task = NULL;
 		atomic_dec(&nr_handed);
 	}
@@ -111,54 +111,39 @@ static unsigned int fetch(struct pt_regs *regs, u8 *bytes)
 {
 	unsigned int n;
 
-	for (n = PCIEM_INSN_MAX; n; n--) {
-		if (user_mode(regs)) {
-			unsigned long left;
-
-			pagefault_disable();
-			left = __copy_from_user_inatomic(bytes, (void __user *)regs->ip, n);
-			pagefault_enable();
-			if (!left)
-				return n;
-		} else if (!copy_from_kernel_nofault(bytes, (void *)regs->ip, n)) {
-			return n;
-		}
-	}
-	return 0;
+	for (n = PCIEM_INSN_MAX; n; n--)
+		if (!copy_from_kernel_nofault(bytes, (void *)regs->ip, n))
+			break;
+	return n;
 }
 
-/* An instruction that we do not know has accessed the BAR. bar->func is NULL for the self-test's. */
-void pciem_trap_report(struct pt_regs *regs, struct pciem_bar *bar, u64 offset)
-{
-	u8 bytes[PCIEM_INSN_MAX] = { 0 };
-
-	if (first_report(regs->ip)) {
-		fetch(regs, bytes);
-		if (user_mode(regs))
-			pr_err("%s[%d]: cannot serve the instruction %*ph on BAR %u + %#llx; make the range `direct`, or access it with plain moves\n",
-			       current->comm, current->pid, PCIEM_INSN_MAX, bytes, bar->index, offset);
-		else
-			pr_err("%pS: cannot serve the instruction %*ph on BAR %u + %#llx; make the range `direct`, or access it with readl() and its kind\n",
-			       (void *)regs->ip, PCIEM_INSN_MAX, bytes, bar->index, offset);
-	}
-	if (bar->func && !in_nmi())
-		pciem_stream_fault(bar->func, PCIEM_FAULT_UNSUPPORTED, bar->index, 0, offset, 0);
-}
-
-static void report_at(struct pt_regs *regs, unsigned long addr)
+/* An instruction that we do not know has accessed a BAR. */
+static void report(struct pt_regs *regs, unsigned long addr)
 {
 	struct pciem_mapping *map = pciem_mapping_get(addr);
+	u8 bytes[PCIEM_INSN_MAX] = { 0 };
+	struct pciem_bar *bar;
+	u64 offset;
 
 	if (!map)
 		return;
-	pciem_trap_report(regs, map->bar, map->offset + (addr - map->start));
+	bar = map->bar;
+	offset = map->offset + (addr - map->start);
+	if (first_report(regs->ip)) {
+		fetch(regs, bytes);
+		pr_err("%pS: cannot serve the instruction %*ph on BAR %u + %#llx; make the range `direct`, or access it with readl() and its kind\n",
+		       (void *)regs->ip, PCIEM_INSN_MAX, bytes, bar->index, offset);
+	}
+	/* The self-test's BAR has no function. */
+	if (bar->func && !in_nmi())
+		pciem_stream_fault(bar->func, PCIEM_FAULT_UNSUPPORTED, bar->index, 0, offset, 0);
 	pciem_mapping_put(map);
 }
 
 /* --------------------------------------------------------------------- serving */
 
 /* -EOPNOTSUPP: not known; else as pciem_emulate(). */
-int pciem_trap_instruction(struct pciem_trap *trap)
+static int serve_instruction(struct pciem_trap *trap)
 {
 	struct pciem_insn insn;
 	u8 bytes[PCIEM_INSN_MAX];
@@ -176,7 +161,7 @@ asmlinkage void pciem_trap_serve(struct pt_regs *regs, unsigned long held)
 	int ret;
 
 	regs->flags |= held << PCIEM_FRAME_FLAGS_SHIFT;
-	ret = pciem_trap_instruction(&trap);
+	ret = serve_instruction(&trap);
 	if (ret < 0)
 		hand_back(regs, ret == -EOPNOTSUPP);
 	pciem_hooks_leave();
@@ -212,15 +197,15 @@ static bool redirect(struct pt_regs *regs)
 bool pciem_trap_fault(struct pt_regs *regs, unsigned long error, unsigned long addr)
 {
 	struct pciem_trap trap = { .regs = regs, .nmi = in_nmi() };
-	bool own = false, report = false;
+	bool own = false, unknown = false;
 	int ret;
 
 	if (user_mode(regs) || (error & (X86_PF_PROT | X86_PF_RSVD | X86_PF_INSTR)) ||
 	    !pciem_mapping_covers(addr, &own))
 		return false;
-	if (was_handed_back(regs, &report)) {
-		if (report)
-			report_at(regs, addr);
+	if (was_handed_back(regs, &unknown)) {
+		if (unknown)
+			report(regs, addr);
 		return false;
 	}
 	/* A trap inside a trap would not end. */
@@ -228,9 +213,9 @@ bool pciem_trap_fault(struct pt_regs *regs, unsigned long error, unsigned long a
 		return false;
 	if (!trap.nmi && redirect(regs))
 		return true;
-	ret = pciem_trap_instruction(&trap);
+	ret = serve_instruction(&trap);
 	if (ret == -EOPNOTSUPP)
-		report_at(regs, addr);
+		report(regs, addr);
 	return ret >= 0;
 }
 

@@ -43,9 +43,6 @@ struct pciem_mapping {
 struct pciem_trap {
 	struct pt_regs *regs;
 	bool nmi;
-	struct vm_area_struct *vma;	/* the faulting userspace mapping, NULL for the kernel's */
-	struct pciem_bar *bar;		/* of vma */
-	u64 offset;			/* of vma's start in the BAR */
 };
 
 /* mapping.c */
@@ -58,8 +55,6 @@ void pciem_mapping_put(struct pciem_mapping *map);
 
 /* trap.c */
 bool pciem_trap_fault(struct pt_regs *regs, unsigned long error, unsigned long addr);
-int pciem_trap_instruction(struct pciem_trap *trap);
-void pciem_trap_report(struct pt_regs *regs, struct pciem_bar *bar, u64 offset);
 asmlinkage void pciem_trap_serve(struct pt_regs *regs, unsigned long held);
 void pciem_thunk(void);
 
@@ -67,7 +62,7 @@ void pciem_thunk(void);
 int pciem_trap_read(struct pciem_trap *trap, unsigned long addr, unsigned int size, u64 *value);
 int pciem_trap_write(struct pciem_trap *trap, unsigned long addr, unsigned int size, u64 value);
 /* Whether any byte there belongs to a BAR. */
-bool pciem_trap_touches(struct pciem_trap *trap, unsigned long addr, unsigned int size);
+bool pciem_trap_touches(unsigned long addr, unsigned int size);
 
 /* emulate.c: 0 ip is behind the instruction; 1 there is more to do: it will trap again; or an error */
 int pciem_emulate(struct pciem_trap *trap, const struct pciem_insn *insn);

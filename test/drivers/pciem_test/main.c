@@ -8,6 +8,7 @@
  *   hammer COUNT [CPUS] [SEED]		all CPUs on the scratch memory, each access verified
  *   counter COUNT [CPUS]		all CPUs on a register that counts its reads
  *   maps				every way to map a BAR
+ *   faults				user memory on the other side, instructions that are not served
  *   irq request N | free | counts | raise V | mask V | unmask V | affinity V CPU | read OFFSET
  *   dma alloc SIZE KIND | free I | list | fill I BYTE | check I BYTE | to-device I | from-device I | unmap I
  *   bench N
@@ -40,6 +41,7 @@ static const struct {
 	{ "hammer", test_hammer },
 	{ "counter", test_counter },
 	{ "maps", test_maps },
+	{ "faults", test_faults },
 	{ "irq", test_irq },
 	{ "dma", test_dma },
 	{ "bench", test_bench },

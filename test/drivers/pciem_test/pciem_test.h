@@ -59,6 +59,7 @@ int test_insn(struct test_device *dev, int argc, char **argv);
 int test_hammer(struct test_device *dev, int argc, char **argv);
 int test_counter(struct test_device *dev, int argc, char **argv);
 int test_maps(struct test_device *dev, int argc, char **argv);
+int test_faults(struct test_device *dev, int argc, char **argv);
 int test_irq(struct test_device *dev, int argc, char **argv);
 int test_dma(struct test_device *dev, int argc, char **argv);
 int test_bench(struct test_device *dev, int argc, char **argv);
