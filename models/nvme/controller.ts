@@ -69,18 +69,19 @@ export class Controller {
 
   /** The driver wrote a register or a doorbell of BAR 0. */
   write(offset: number, width: number, value: bigint): void {
-    if (offset >= DOORBELLS && offset < MSIX_TABLE) this.#doorbell(offset, width, Number(value))
-    else if (offset >= REG.CC && offset < REG.CC + 4) this.#configure(width === 4 ? Number(value) : this.#registers.get(REG.CC))
-    else if (offset < REG.CC || (offset >= REG.CSTS && offset < REG.AQA)) this.#refuse(offset, value)
+    if (offset >= DOORBELLS && offset < MSIX_TABLE) return this.#doorbell(offset, width, Number(value))
+    const end = offset + width
+    if (offset < REG.CC || (end > REG.CSTS && offset < REG.AQA)) this.#refuse()
+    // Wider or narrower than the register: what it is now stands in the BAR's memory.
+    if (end > REG.CC && offset < REG.CC + 4) this.#configure(offset === REG.CC && width === 4 ? Number(value) : this.#registers.get(REG.CC))
   }
 
   // ---- registers
 
   /** Read-only registers keep their value; the interrupt mask serves pin interrupts, which the controller lacks. */
-  #refuse(offset: number, value: bigint): void {
+  #refuse(): void {
     this.#registers.restoreReadOnly()
-    if (offset === REG.INTMS || offset === REG.INTMC) this.#registers.set(offset, 0)
-    if (offset >= REG.CSTS && offset < REG.CSTS + 4 && value !== BigInt(this.#csts)) this.#registers.set(REG.CSTS, this.#csts)
+    this.#registers.set(REG.CSTS, this.#csts)
   }
 
   #setStatus(csts: number): void {

@@ -73,8 +73,6 @@ export class Registers {
   /** The values after a controller level reset; the admin queue's registers survive one. */
   reset({ keepAdminQueue }: { keepAdminQueue: boolean }): void {
     this.restoreReadOnly()
-    this.set(REG.INTMS, 0)
-    this.set(REG.INTMC, 0)
     this.set(REG.CC, 0)
     this.set(REG.CSTS, 0)
     if (keepAdminQueue) return
@@ -86,6 +84,8 @@ export class Registers {
     this.set(REG.CAP, Number(this.#cap & 0xffff_ffffn))
     this.set(REG.CAP + 4, Number(this.#cap >> 32n))
     this.set(REG.VS, VERSION_1_4)
+    this.set(REG.INTMS, 0)
+    this.set(REG.INTMC, 0)
     this.set(REG.NSSR, 0)
   }
 }

@@ -56,7 +56,7 @@ onEachGuest('the edu model', (guest) => {
   it('copies memory by DMA, coherent and streaming', async () => {
     const copy = (from: number, to: number) => [`dma fill ${from} 90`, `dma to-device ${from}`, `dma from-device ${to}`, `dma check ${to} 90`]
     const lines = await onDevice(guest, 'dma alloc 65536 coherent', 'dma alloc 65536 both', ...copy(0, 1))
-    expect(lines.filter(({ transfer }) => transfer !== undefined).map(({ result }) => result)).toEqual(['0', '0'])
+    expect(lines.filter(({ transfer }) => transfer !== undefined).map(({ result }) => result)).toEqual(['0x0', '0x0'])
     expect(lines.at(-1)).toEqual({ check: 90, wrong: 0 })
   })
 

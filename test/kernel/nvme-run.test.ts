@@ -10,6 +10,18 @@ onEachGuest('pciem run', (guest) => {
     expect(status).toBe(42)
   })
 
+  it('records from the start to the removal, with marks around the command, and overwrites nothing', async () => {
+    const record = ['run', 'nvme', '--record', '/var/tmp/run.pciem', '--', 'sh', '-c', 'head -c 4096 "$PCIEM_BLOCK" >/dev/null']
+    expect(await guest.pciem(record)).toMatchObject({ status: 0, stderr: '' })
+    const events = (await guest.ok('bin/pciem trace cat --format ndjson /var/tmp/run.pciem')).trim().split('\n')
+    const kinds = events.map((line) => (JSON.parse(line) as { kind: string }).kind)
+    expect(kinds.filter((kind) => ['mark', 'bind', 'unbind', 'remove'].includes(kind))).toEqual(['bind', 'mark', 'mark', 'unbind', 'remove'])
+    const again = await guest.pciem(record)
+    expect(again.stderr).toMatch(/^pciem: \/var\/tmp\/run\.pciem .*--force/)
+    expect(again.status).not.toBe(0)
+    expect(await guest.ok('rm /var/tmp/run.pciem; ls /sys/bus/pci/devices | grep -c "^f" || true')).toBe('0\n')
+  }, 240_000)
+
   it('takes the device away when the command is done, and when ^C ends it without one', async () => {
     const script = [
       'bin/pciem run nvme --json >/var/tmp/ready & pid=$!',
@@ -36,7 +48,7 @@ onEachGuest('pciem run', (guest) => {
   })
 
   it('reports a model that stops by an error, and takes the device away', async () => {
-    const { status, stderr } = await guest.pciem(['run', 'test/kernel/guest/unclaimed.mjs', 'fails=yes', '--timeout', '20', '--', 'true'])
+    const { status, stderr } = await guest.pciem(['run', 'test/kernel/guest/unclaimed.mjs', 'fails=yes', '--', 'true'])
     expect(stderr).toBe('pciem: the unclaimed model stopped: a write too many\n')
     expect(status).toBe(1)
     expect(await guest.ok('ls /sys/bus/pci/devices | grep -c "^f" || true')).toBe('0\n')

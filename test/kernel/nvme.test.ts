@@ -63,9 +63,11 @@ onEachGuest('the nvme model under the unmodified driver', (guest) => {
     expect(complaints(await guest.takeLog())).toEqual([])
   })
 
-  it('comes back from a reset of the controller, and from new bindings', async () => {
+  it('comes back from a reset of the controller, one of the function, and from new bindings', async () => {
     await onDevice(guest, [
       'nvme reset "${PCIEM_BLOCK%n1}"',
+      READ_A_PAGE,
+      'echo 1 >/sys/bus/pci/devices/$PCIEM_BDF/reset',
       READ_A_PAGE,
       'for i in 1 2 3; do echo "$PCIEM_BDF" >/sys/bus/pci/drivers/nvme/unbind; echo "$PCIEM_BDF" >/sys/bus/pci/drivers/nvme/bind; done',
       WAIT_FOR_DISK,

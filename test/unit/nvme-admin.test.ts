@@ -49,6 +49,16 @@ describe('the registers', () => {
     }
   })
 
+  it('take CC from accesses of any width', () => {
+    const host = new Host().enable()
+    host.registers[REG.CC] = 0
+    host.controller.write(REG.CC, 1, 0n)
+    expect(host.register(REG.CSTS)).toBe(0)
+    host.registers[REG.CC] = 1
+    host.controller.write(REG.CC - 4, 8, 0x1_0000_0000n)
+    expect(host.register(REG.CSTS)).toBe(1)
+  })
+
   it('show a fatal status for a page size that the controller lacks', () => {
     const host = new Host()
     host.writeRegister(REG.AQA, 0x1f001f)
