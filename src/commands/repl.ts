@@ -18,7 +18,7 @@ export const command: CommandModule<object, Args> = {
   builder: (yargs) =>
     yargs
       .positional('script', { type: 'string', describe: 'a file of commands and JavaScript; `-` is standard input' })
-      .option('command', { alias: 'c', type: 'string', describe: 'run these lines instead of a file' })
+      .option('command', { alias: 'c', type: 'string', requiresArg: true, describe: 'run these lines instead of a file' })
       .option('json', { type: 'boolean', default: false, describe: 'print one JSON object a result (scripts only)' })
       .example('$0 repl', 'open the prompt')
       .example("$0 -c 'create nvme' --json", 'one command, its result as JSON'),
@@ -42,11 +42,14 @@ export const command: CommandModule<object, Args> = {
 async function readScript(script: string | undefined, lines: string | undefined): Promise<{ name: string; text: string } | undefined> {
   if (lines !== undefined && script !== undefined) throw new UsageError('give a script or -c, not both')
   if (lines !== undefined) return { name: '-c', text: lines }
-  if (script === '-' || (script === undefined && !process.stdin.isTTY)) return { name: '<stdin>', text: await text(process.stdin) }
+  // A lone `-` comes out of yargs as an empty word.
+  if (script === '-' || script === '' || (script === undefined && !process.stdin.isTTY)) return { name: '<stdin>', text: await text(process.stdin) }
   if (script === undefined) return undefined
   try {
     return { name: script, text: readFileSync(script, 'utf8') }
   } catch (error) {
-    throw new UsageError(`cannot read the script ${script}: ${(error as NodeJS.ErrnoException).code}`, { cause: error })
+    const { code } = error as NodeJS.ErrnoException
+    const why = code === 'ENOENT' ? 'there is no such file; check the name' : code === 'EACCES' ? 'not permitted; ask its owner, or be root' : code === 'EISDIR' ? 'it is a folder' : code
+    throw new UsageError(`cannot read the script ${script}: ${why}`, { cause: error })
   }
 }

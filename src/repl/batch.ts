@@ -2,8 +2,8 @@
 import { PassThrough, Writable } from 'node:stream'
 import { start } from 'node:repl'
 import { inspect } from 'node:util'
-import { PciemError, describeError } from '../errors.js'
-import { Evaluator, type Outcome } from './evaluator.js'
+import { PciemError, describeError, exitCodes } from '../errors.js'
+import { Evaluator, explainJavaScript, type Outcome } from './evaluator.js'
 import type { Session } from './session.js'
 
 export interface BatchOptions {
@@ -41,11 +41,14 @@ export async function runBatch(session: Session, script: string, options: BatchO
 
 async function evaluateAt(evaluator: Evaluator, code: string, name: string, line: number): Promise<Outcome> {
   try {
-    const outcome = await evaluator.evaluate(code)
-    return outcome.kind === 'js' ? { kind: 'js', value: await outcome.value } : outcome
+    const thrown = evaluator.thrown.catch((error: unknown) => Promise.reject(explainJavaScript(error, code)))
+    const outcome = await Promise.race([evaluator.evaluate(code), thrown])
+    return outcome.kind === 'js' ? { kind: 'js', value: await Promise.race([outcome.value, thrown]) } : outcome
   } catch (error) {
-    const options = error instanceof PciemError ? { code: error.code, exitCode: error.exitCode === 2 ? (1 as const) : error.exitCode } : {}
-    throw new PciemError(`${name}:${line}: ${describeError(error)}`, { ...options, cause: error })
+    const { code, exitCode } = error instanceof PciemError ? error : {}
+    // The command line was right, and the script could start: what stopped it is its own failure.
+    const failed = exitCode === undefined || exitCode === exitCodes.usage || exitCode === exitCodes.skipped
+    throw new PciemError(`${name}:${line}: ${describeError(error)}`, { ...(code !== undefined && { code }), exitCode: failed ? exitCodes.failed : exitCode, cause: error })
   }
 }
 
