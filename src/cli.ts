@@ -62,7 +62,10 @@ function grammar(args: string[], loaded?: CommandName, command?: CommandModule):
     .showHelpOnFail(false)
     .wrap(Math.min(110, process.stdout.columns ?? 100))
     .fail((message, error) => {
-      throw error ?? new UsageError(`${message.split('\n', 1)[0]}; try \`pciem ${loaded ?? ''}${loaded ? ' ' : ''}--help\``)
+      const missing = command && /^Not enough non-option arguments/.test(message)
+      const what = missing ? `an argument is missing: pciem ${String(command.command)}` : message.split('\n', 1)[0]
+      if (error && error.name !== 'YError') throw error
+      throw new UsageError(`${what}; try \`pciem ${loaded ?? ''}${loaded ? ' ' : ''}--help\``)
     })
   for (const name of names) {
     if (name === loaded && command) parser.command(command)

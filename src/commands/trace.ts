@@ -36,10 +36,12 @@ interface AlterArgs extends FileArgs {
 }
 
 export const command: CommandModule = {
-  command: 'trace <verb>',
+  command: 'trace <verb> [file..]',
   describe: 'look into, check, save and alter traces',
-  builder: (yargs) => withFile(yargs).demandCommand(1, 'do what with a trace? info, cat, verify, recover or alter'),
-  handler: () => undefined,
+  builder: withFile,
+  handler: ({ verb }) => {
+    throw new UsageError(`no 'trace ${String(verb)}'; it is info, cat, verify, recover or alter`)
+  },
 }
 
 function withFile(yargs: Argv): Argv {

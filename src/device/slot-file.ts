@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import * as binding from '../binding.js'
-import { PciemError } from '../errors.js'
+import { PciemError, exitCodes, type ExitCode } from '../errors.js'
 
 // How the library talks to /dev/pciem: structures as DataViews, errors that name the mend.
 
@@ -18,11 +18,11 @@ const generalMends: Mends = {
 }
 
 /** The same error with a message for people; what it was stays as its cause. */
-export function explain(error: unknown, doing: string, mends: Mends = {}): unknown {
+export function explain(error: unknown, doing: string, mends: Mends = {}, exitCode?: ExitCode): unknown {
   if (!(error instanceof PciemError) || error.errno === undefined) return error
   const { code, errno, syscall } = error
   const mend = mends[code] ?? generalMends[code] ?? `${syscall} says ${code}`
-  return new PciemError(`${doing}: ${mend}`, { code, errno, ...(syscall ? { syscall } : {}), cause: error })
+  return new PciemError(`${doing}: ${mend}`, { code, errno, ...(syscall ? { syscall } : {}), ...(exitCode !== undefined && { exitCode }), cause: error })
 }
 
 /**
@@ -87,12 +87,8 @@ function openPciem(path: string): number {
   try {
     return binding.open(path)
   } catch (error) {
-    throw explain(error, path, {
-      ENOENT: 'no such device: is the module loaded? run `make load`, or work inside `bin/pciem vm`',
-      ENODEV: 'no such device: is the module loaded? run `make load`, or work inside `bin/pciem vm`',
-      ENXIO: 'no such device: is the module loaded? run `make load`, or work inside `bin/pciem vm`',
-      EACCES: 'permission denied: run as root',
-      EPERM: 'permission denied: run as root',
-    })
+    const absent = 'no such device: is the module loaded? run `make load`, or work inside `bin/pciem vm`'
+    const forbidden = 'permission denied: run as root'
+    throw explain(error, path, { ENOENT: absent, ENODEV: absent, ENXIO: absent, EACCES: forbidden, EPERM: forbidden }, exitCodes.skipped)
   }
 }
