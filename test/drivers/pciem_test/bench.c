@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What an access costs, beside the bare page fault that carries it, and beside a
- * register of real hardware: the same bench under the kernel's mmiotrace tracer says
- * what that costs. Each figure is the median of five runs.
+ * What an access costs, beside the bare page fault that carries it. Each figure
+ * is the median of five runs.
  */
-#include <linux/io.h>
 #include <linux/ktime.h>
 #include <linux/sched.h>
 #include <linux/sort.h>
@@ -14,10 +12,8 @@
 #include "pciem_test.h"
 
 #define RUNS	5
-#define HPET		0xfed00000	/* capabilities: reading them changes nothing */
 
 static unsigned long hole;	/* a kernel address with nothing there */
-static void __iomem *hpet;
 static u8 block[4096];
 
 static void read_store(struct test_device *dev)
@@ -55,12 +51,6 @@ fault:
 	return;
 }
 
-static void read_hardware(struct test_device *dev)
-{
-	if (hpet)
-		readl(hpet);
-}
-
 static void copy_to(struct test_device *dev)
 {
 	memcpy_toio(dev->bar + EDU_SCRATCH, block, sizeof(block));
@@ -77,7 +67,6 @@ static const struct {
 	unsigned int divide;		/* fewer rounds of the dear ones */
 } benches[] = {
 	{ "bare page fault", bare_fault, 1 },
-	{ "hardware read", read_hardware, 1 },
 	{ "store read", read_store, 1 },
 	{ "store write", write_store, 1 },
 	{ "sync read", read_sync, 10 },
@@ -114,7 +103,6 @@ int test_bench(struct test_device *dev, int argc, char **argv)
 	if (!page)
 		return -ENOMEM;
 	hole = (unsigned long)page + PAGE_SIZE;
-	hpet = ioremap(HPET, PAGE_SIZE);
 	for (i = 0; i < ARRAY_SIZE(benches); i++) {
 		n = max_t(u64, rounds / benches[i].divide, 1);
 		for (r = 0; r < RUNS; r++) {
@@ -125,8 +113,6 @@ int test_bench(struct test_device *dev, int argc, char **argv)
 		say(dev, "{\"bench\":\"%s\",\"rounds\":%llu,\"ns\":%llu,\"least\":%llu,\"most\":%llu}",
 		    benches[i].name, n, ns[RUNS / 2] / n, ns[0] / n, ns[RUNS - 1] / n);
 	}
-	if (hpet)
-		iounmap(hpet);
 	vfree(page);
 	return 0;
 }
