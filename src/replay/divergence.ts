@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
-import type { SeqStatus, Slot } from '../index.js'
+import type { SeqStatus } from '../index.js'
 import { kindNames, noBar } from '../trace/event.js'
 import type { Divergence } from './verdict.js'
 
-/** What the kernel reports of a divergence, with the state of the machine around it; undefined if it reports none. */
-export function divergenceOf(status: SeqStatus, slot: Slot, kernelLog: string[]): Divergence | undefined {
+/** The state of the machine at a divergence. */
+type Surroundings = Pick<Divergence, 'mappings' | 'kernelLog'>
+
+/** What the kernel reports of a divergence; undefined if it reports none. */
+export function divergenceOf(status: SeqStatus, surroundings: Surroundings): Divergence | undefined {
   if (!status.divergence) return undefined
   const { kind: number, bar, stack, index: expected, context: _, ...same } = status.divergence
   const index = expected ?? status.nextIndex
@@ -15,13 +18,12 @@ export function divergenceOf(status: SeqStatus, slot: Slot, kernelLog: string[])
     ...(kind && { kind }),
     bar: bar === noBar ? null : bar,
     stack: stack.split('\n').filter((line) => line.trim() !== ''),
-    mappings: mappingsOf(slot),
-    kernelLog,
+    ...surroundings,
   }
 }
 
 /** The first recorded step that nobody is left to do. */
-export function leftoverAt(status: SeqStatus, slot: Slot, kernelLog: string[]): Divergence {
+export function leftoverAt(status: SeqStatus, surroundings: Surroundings): Divergence {
   const index = status.divergence?.index ?? status.nextIndex
   return {
     reason: 'leftover',
@@ -39,16 +41,6 @@ export function leftoverAt(status: SeqStatus, slot: Slot, kernelLog: string[]): 
     payloadOffset: 0n,
     expectedBytes: new Uint8Array(),
     actualBytes: new Uint8Array(),
-    mappings: mappingsOf(slot),
-    kernelLog,
-  }
-}
-
-/** The device may be gone already, and its mappings with it. */
-function mappingsOf(slot: Slot): Divergence['mappings'] {
-  try {
-    return slot.functions.flatMap((fn) => fn.dma.maps())
-  } catch {
-    return []
+    ...surroundings,
   }
 }

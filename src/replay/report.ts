@@ -2,6 +2,7 @@
 //
 // A verdict for people and for programs: enough to mend the driver without running it again.
 import { hexValue } from '../pci.js'
+import type { DmaMapping } from '../index.js'
 import type { TraceHeader } from '../trace/header.js'
 import { Names, differingBits } from './describe.js'
 import type { Evidence, PlacedEvent } from './evidence.js'
@@ -141,7 +142,7 @@ function divergenceText(divergence: Divergence, evidence: Evidence, names: Names
     )
   }
   lines.push(...section('what the driver had been answered before', evidence.answers.map(row(' ', names))))
-  lines.push(...section('DMA mappings at that time', divergence.mappings.map(describeMapping)))
+  lines.push(...section('DMA mappings at that time', divergence.mappings?.map(describeMapping) ?? ['unknown: the driver maps faster than they could be followed']))
   lines.push(...section("the kernel's log since the start", divergence.kernelLog))
   return lines
 }
@@ -171,7 +172,7 @@ function hexRow(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ')
 }
 
-function describeMapping({ iova, length, direction, coherent }: Divergence['mappings'][number]): string {
+function describeMapping({ iova, length, direction, coherent }: DmaMapping): string {
   return `0x${iova.toString(16)}  ${length} bytes  ${direction}${coherent ? ', coherent' : ''}`
 }
 

@@ -13,6 +13,7 @@ import { Compiler, onlyDevice, type ControlMark, type MatchPolicy, type Rebindin
 import { divergenceOf, leftoverAt } from './divergence.js'
 import { Feeder } from './feeder.js'
 import { KernelLog } from './kernel-log.js'
+import { LiveMappings } from './live-mappings.js'
 import { slotOptions } from './recorded-device.js'
 import { SignalQueue } from './signals.js'
 import type { Counts, Verdict } from './verdict.js'
@@ -95,6 +96,7 @@ class Replay {
   readonly #feeder: Feeder
   readonly #signals = new SignalQueue<Signal>()
   readonly #log = new KernelLog()
+  readonly #mappings: LiveMappings
   #actions: Promise<void> = Promise.resolve()
   #acting = 0
   #removed = false
@@ -107,6 +109,7 @@ class Replay {
     this.#slot = slot
     this.#compiler = compiler
     this.#options = options
+    this.#mappings = new LiveMappings(slot)
     this.#recordedDriver = onlyDevice(trace.header).functions[0]?.driver?.name
     this.#feeder = new Feeder(compiler.steps(trace.events()), (steps, last) => slot.pushSteps(steps, last))
     slot.onEvent((event) => this.#onEvent(event))
@@ -120,6 +123,7 @@ class Replay {
     let done = false
     for (;;) {
       const signal = await this.#signals.next(TICK_MS)
+      this.#mappings.follow()
       if (signal?.type === 'error') throw signal.error
       if (signal?.type === 'diverged') return this.#diverged()
       if (signal?.type === 'dry') return { outcome: 'incomplete', reason: 'the kernel ran out of steps because this program was too slow to push more; run it on a quieter machine' }
@@ -138,6 +142,7 @@ class Replay {
     const notice = setTimeout(() => process.stderr.write('pciem: waiting for the driver to let go of the device; what it had asked for must time out first\n'), NOTICE_MS)
     if (!this.#removed) await this.#slot.remove({ surprise: true }).catch(() => undefined)
     await this.command?.stop()
+    this.#mappings.close()
     this.#slot.close()
     this.#log.close()
     clearTimeout(notice)
@@ -216,11 +221,19 @@ class Replay {
 
   #diverged(): Ending {
     const status = this.#slot.sequencerStatus()
-    const log = this.#log.take()
-    const divergence = divergenceOf(status, this.#slot, log)
+    const surroundings = this.#surroundings()
+    const divergence = divergenceOf(status, surroundings)
     // the recorded removal has ended, and the driver left things undone
-    if (!divergence || (divergence.reason === 'removed' && this.#removed)) return { outcome: 'diverged', divergence: leftoverAt(status, this.#slot, log) }
-    return { outcome: 'diverged', divergence }
+    if (!divergence || (divergence.reason === 'removed' && this.#removed)) return { outcome: 'diverged', divergence: leftoverAt(status, surroundings) }
+    return { outcome: 'diverged', divergence, ...(this.#isForeign && { reason: `driver ${this.#options.driver}, recorded with ${this.#recordedDriver}` }) }
+  }
+
+  #surroundings() {
+    return { mappings: this.#mappings.list(), kernelLog: this.#log.take() }
+  }
+
+  get #isForeign(): boolean {
+    return this.#options.driver !== undefined && this.#recordedDriver !== undefined && this.#options.driver !== this.#recordedDriver
   }
 
   /** Nothing happened for a while: is there still somebody who could do something? */
@@ -230,16 +243,15 @@ class Replay {
     if (this.#acting === 0 && !done && this.#rebindingIsNext(status, quiet)) return undefined
     const bound = this.#slot.functions.some((fn) => fn.driver() !== null)
     const given = quiet >= Math.min(UNBOUND_MS, watch.timeout)
-    const foreign = this.#options.driver !== undefined && this.#options.driver !== this.#recordedDriver
-    if (!bound && given && (status.matched === 0n || (foreign && !this.#wasBound))) return { outcome: 'failed', reason: this.#notBound() }
+    if (!bound && given && (status.matched === 0n || (this.#isForeign && !this.#wasBound))) return { outcome: 'failed', reason: this.#notBound() }
     const gaveUp = !bound && !this.#inCommand && this.#acting === 0 && given
     const idle = this.command?.result !== undefined && quiet >= watch.timeout
     if (!done && (gaveUp || idle)) {
       const reason = gaveUp ? 'the driver gave the device up' : 'the command has ended'
-      return { outcome: 'diverged', reason, divergence: leftoverAt(status, this.#slot, this.#log.take()) }
+      return { outcome: 'diverged', reason, divergence: leftoverAt(status, this.#surroundings()) }
     }
     if (quiet < watch.timeout) return undefined
-    return { outcome: 'timeout', reason: `nothing happened for ${this.#options.timeout} s`, divergence: leftoverAt(status, this.#slot, this.#log.take()) }
+    return { outcome: 'timeout', reason: `nothing happened for ${this.#options.timeout} s`, divergence: leftoverAt(status, this.#surroundings()) }
   }
 
   #rebindingIsNext(status: SeqStatus, quiet: number): boolean {

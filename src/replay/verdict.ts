@@ -68,8 +68,8 @@ export interface Divergence {
   comm: string
   /** program counter and callers */
   stack: string[]
-  /** the driver's live DMA mappings */
-  mappings: DmaMapping[]
+  /** the driver's live DMA mappings; undefined if they could not be followed */
+  mappings?: DmaMapping[] | undefined
   /** what the kernel logged since the device was started */
   kernelLog: string[]
 }
