@@ -60,6 +60,14 @@ demo: build
 test: build
 	@scripts/test.sh
 
+.PHONY: bench
+bench: build
+	@$(vm) --mem 2G --device edu -- scripts/bench.sh
+
+.PHONY: soak
+soak: build
+	@scripts/soak.sh
+
 .PHONY: check
 check: build
 	@npm run --silent typecheck

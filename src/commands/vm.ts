@@ -14,6 +14,7 @@ interface Arguments {
   'module-params'?: string
   append?: string
   iommu: boolean
+  device?: string[]
   timeout?: number
   log?: string
   verbose: boolean
@@ -34,6 +35,7 @@ export const command: CommandModule<object, Arguments> = {
       .option('module-params', { type: 'string', describe: 'parameters for pciem.ko' })
       .option('append', { type: 'string', describe: 'more kernel parameters' })
       .option('iommu', { type: 'boolean', default: false, describe: 'give the machine an Intel IOMMU' })
+      .option('device', { type: 'string', array: true, nargs: 1, describe: 'one more device of QEMU\'s, as its -device option names it' })
       .option('timeout', { type: 'number', describe: 'seconds that CMD may take; then exit status 124' })
       .option('log', { type: 'string', describe: 'write the guest\'s kernel log there' })
       .option('verbose', { alias: 'v', type: 'boolean', default: false, describe: 'say what is going on' })
@@ -80,6 +82,7 @@ function vmOptions(argv: Arguments): VmOptions {
     kvm: argv.kvm,
     module: argv.module ?? true,
     iommu: argv.iommu,
+    devices: argv.device ?? [],
     ...(argv['module-params'] === undefined ? {} : { moduleParams: argv['module-params'] }),
     ...(argv.append === undefined ? {} : { append: argv.append.split(/\s+/).filter(Boolean) }),
     ...(argv.log === undefined ? {} : { log: argv.log }),

@@ -22,12 +22,11 @@ export async function attach(vm: VirtualMachine, argv: string[], timeoutSeconds?
     interactive ? { terminal: terminalSize(), terminalStderr: Boolean(stderr.isTTY) } : {},
   )
   const release = interactive ? takeTerminal(vm, command) : forwardSignals(vm, command)
-  const brokenPipe = (): void => command.signal(constants.signals.SIGPIPE)
-  stdout.on('error', brokenPipe)
+  // Who reads no more ends the writer, as in a local pipe; the listener stays for errors that come late.
+  stdout.on('error', () => command.signal(constants.signals.SIGPIPE))
   try {
     return await withTimeout(command, timeoutSeconds)
   } finally {
-    stdout.off('error', brokenPipe)
     release()
     stdin.unref?.()
   }

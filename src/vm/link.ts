@@ -15,9 +15,8 @@ export class GuestCrashError extends PciemError {
   }
 }
 
-const heartbeatSeconds = 5
 /** Emulated guests pause for seconds now and then; a whole minute of silence is a hang. */
-const silenceSeconds = 60
+const defaultSilenceSeconds = 60
 const panicGraceSeconds = 10
 
 /** One running guest: frames to its first process, its kernel log, and the promise of its death. */
@@ -57,6 +56,11 @@ export class GuestLink {
     return this.#dead
   }
 
+  /** QEMU's process. */
+  get pid(): number | undefined {
+    return this.#emulator.child.pid
+  }
+
   send(session: number, type: FrameType, payload?: Uint8Array): void {
     if (!this.#dead) this.#emulator.port.write(encodeFrame(session, type, payload))
   }
@@ -87,14 +91,15 @@ export class GuestLink {
     this.#emulator.port.resume()
   }
 
-  startHeartbeat(): void {
+  /** From now on the guest has to answer; too long a silence ends it. */
+  startHeartbeat(silenceSeconds = defaultSilenceSeconds): void {
     this.#heard = Date.now()
     this.#heartbeat = setInterval(() => {
       if (this.#paused > 0) return
       const silence = (Date.now() - this.#heard) / 1000
       if (silence > silenceSeconds) this.kill(`the guest hangs: no sign of life for ${Math.round(silence)} s`)
       else this.send(0, frameTypes.ping)
-    }, heartbeatSeconds * 1000)
+    }, (silenceSeconds / 12) * 1000)
     this.#heartbeat.unref()
   }
 

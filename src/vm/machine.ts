@@ -28,7 +28,11 @@ export interface VmOptions {
   log?: string
   append?: string[]
   iommu?: boolean
+  /** more devices, as QEMU's -device option names them */
+  devices?: string[]
   bootSeconds?: number
+  /** how long an unresponsive guest is waited for, a minute unless told */
+  silenceSeconds?: number
   abort?: AbortSignal
   onProgress?: (text: string) => void
 }
@@ -63,6 +67,7 @@ export async function bootVm(options: VmOptions = {}): Promise<VirtualMachine> {
     smp: options.smp ?? 2,
     memory: options.memory ?? '1G',
     append: options.append ?? [],
+    devices: options.devices ?? [],
     ...(work === '/' ? {} : { work }),
     ...(options.iommu ? { iommu: true } : {}),
   }
@@ -74,7 +79,7 @@ export async function bootVm(options: VmOptions = {}): Promise<VirtualMachine> {
     try {
       await untilReady(link, setup, accelerator, last, options)
       if (accelerator === 'kvm') writeVerdict(true, 'a guest booted')
-      link.startHeartbeat()
+      link.startHeartbeat(options.silenceSeconds)
       return new VirtualMachine(link, kernel, accelerator, machine.work)
     } catch (error) {
       link.kill()

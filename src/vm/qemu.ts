@@ -17,6 +17,8 @@ export interface Machine {
   work?: string
   /** more kernel parameters */
   append: string[]
+  /** more devices, as the -device option names them */
+  devices: string[]
   iommu?: boolean
 }
 
@@ -84,6 +86,7 @@ export function qemuArguments(machine: Machine): string[] {
     ...['-chardev', 'socket,id=serial,fd=3', '-serial', 'chardev:serial'],
     ...['-chardev', 'socket,id=port,fd=4', '-device', 'virtio-serial-pci', '-device', 'virtserialport,chardev=port,nr=1,name=pciem'],
     ...shares,
+    ...machine.devices.flatMap((device) => ['-device', device]),
   ]
 }
 

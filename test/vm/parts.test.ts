@@ -55,7 +55,7 @@ describe('QEMU', () => {
 
   test('gets a working folder with commas, or none', () => {
     const kernel = { release: '6.12.1', image: '/k', modules: '/m' }
-    const machine = { kernel, initramfs: '/i', accelerator: 'tcg' as const, smp: 2, memory: '1G', append: [] }
+    const machine = { kernel, initramfs: '/i', accelerator: 'tcg' as const, smp: 2, memory: '1G', append: [], devices: [] }
     expect(qemuArguments({ ...machine, work: '/a,b' })).toContain('local,id=work,path=/a,,b,security_model=none,multidevs=remap')
     expect(qemuArguments(machine).join(' ')).not.toContain('id=work')
   })

@@ -1,0 +1,69 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# bench.sh: all measurements, one after the other; `make bench` runs it in a virtual machine that has QEMU's
+# edu device. Emulated guests have emulated times: compare rows of one run, not runs.
+set -eu
+
+cd "$(dirname "$0")/.."
+PATH=$PWD/bin:$PATH
+drivers=build/drivers-$(uname -r)
+tracing=/sys/kernel/tracing
+work=$(mktemp -d -p /var/tmp)
+trap 'rm -rf "$work"' EXIT
+
+title() { printf '\n%s\n' "$*"; }
+
+# The page fault itself, and what is served in it.
+trapped() {
+	title 'A driver accesses a BAR (test driver, edu model; ns an access, median of five runs)'
+	insmod "$drivers/pciem_test/pciem_test.ko"
+	pciem run edu -- sh -c 'file=/sys/kernel/debug/pciem_test/$PCIEM_BDF; echo bench 10000 >$file; cat $file' |
+		sed -n 's/.*"bench":"\([^"]*\)".*"ns":\([0-9]*\).*/\1,\2/p' | table
+}
+
+mmiotrace() {
+	title "The kernel's mmiotrace, on a device of the emulator (ns an access)"
+	insmod "$drivers/mmio_bench/mmio_bench.ko" rounds=20000
+	figures 'no tracer'
+	echo mmiotrace >$tracing/current_tracer
+	insmod "$drivers/mmio_bench/mmio_bench.ko" rounds=2000
+	figures 'mmiotrace'
+	echo nop >$tracing/current_tracer
+}
+
+figures() {
+	(cd /sys/module/mmio_bench/parameters && printf '%s read,%s\n%s write,%s\n' "$1" "$(cat read_ns)" "$1" "$(cat write_ns)") | table
+	rmmod mmio_bench
+}
+
+table() { awk -F, '{ printf "  %-40s %10d\n", $1, $2 }'; }
+
+replayed() {
+	title 'Recording and replaying the NVMe driver: its probe and 1 MiB read (seconds)'
+	# Each CPU has a queue of its own: the same command on another CPU would be another conversation.
+	command='taskset -c 0 dd if=$PCIEM_BLOCK of=/dev/null bs=1M count=1 iflag=direct status=none'
+	timed 'model alone' pciem run nvme size=64M -- sh -c "$command"
+	timed 'model, recorded' pciem run nvme size=64M --record "$work/bench.pciem" -- sh -c "$command"
+	timed 'replayed' pciem replay "$work/bench.pciem"
+	pciem trace info "$work/bench.pciem" | sed -n 's/^\(events\|size\)  */  \1: /p'
+}
+
+timed() {
+	name=$1
+	shift
+	start=$(date +%s%N)
+	"$@" >"$work/output" 2>&1 || { cat "$work/output" >&2; exit 1; }
+	printf '  %-40s %10.2f\n' "$name" "$(echo "$start $(date +%s%N)" | awk '{ print ($2 - $1) / 1e9 }')"
+}
+
+trapped
+mmiotrace
+title 'DMA'
+node bench/dma.mjs | sed 's/^/  /'
+replayed
+title 'Encoding and decoding of traces'
+node bench/trace.mjs | sed 's/^/  /'
+title "The kernel's NVMe driver on the model"
+pciem run nvme size=128M -- node bench/nvme-fio.mjs | sed 's/^/  /'
+title 'The NVMe model without a kernel'
+node bench/nvme.mjs | sed 's/^/  /'
