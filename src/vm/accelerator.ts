@@ -16,8 +16,15 @@ export interface KvmVerdict {
   reason: string
 }
 
+export interface KvmState {
+  /** true, or why not and what mends it */
+  usable: true | string
+  verdict?: KvmVerdict
+}
+
 /** The accelerators to try, best first. */
-export function accelerators(choice: KvmChoice, usable = kvmUsable(), verdict = readVerdict()): Accelerator[] {
+export function accelerators(choice: KvmChoice, host: KvmState = { usable: kvmUsable(), verdict: readVerdict() }): Accelerator[] {
+  const { usable, verdict } = host
   if (choice === 'off') return ['tcg']
   if (choice === 'on') {
     if (usable !== true) throw new PciemError(`--kvm on: ${usable}`)

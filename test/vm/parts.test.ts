@@ -18,20 +18,18 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }))
 
 describe('the accelerator', () => {
-  const noVerdict = undefined
-
   test('is KVM with TCG to fall back on, as long as nothing is known', () => {
-    expect(accelerators('auto', true, noVerdict)).toEqual(['kvm', 'tcg'])
+    expect(accelerators('auto', { usable: true })).toEqual(['kvm', 'tcg'])
   })
 
   test('is TCG at once where KVM has failed since the host was booted', () => {
     writeVerdict(false, 'no output', folder)
-    expect(accelerators('auto', true, readVerdict(folder))).toEqual(['tcg'])
+    expect(accelerators('auto', { usable: true, verdict: readVerdict(folder) })).toEqual(['tcg'])
   })
 
   test('is KVM alone where it has worked', () => {
     writeVerdict(true, 'booted', folder)
-    expect(accelerators('auto', true, readVerdict(folder))).toEqual(['kvm'])
+    expect(accelerators('auto', { usable: true, verdict: readVerdict(folder) })).toEqual(['kvm'])
   })
 
   test('forgets a verdict of another boot, and one that cannot be read', () => {
@@ -42,9 +40,9 @@ describe('the accelerator', () => {
   })
 
   test('without /dev/kvm is TCG, and an error when KVM was demanded', () => {
-    expect(accelerators('auto', 'no permission', noVerdict)).toEqual(['tcg'])
-    expect(() => accelerators('on', 'no permission for /dev/kvm', noVerdict)).toThrow('--kvm on: no permission for /dev/kvm')
-    expect(accelerators('off', true, noVerdict)).toEqual(['tcg'])
+    expect(accelerators('auto', { usable: 'no permission' })).toEqual(['tcg'])
+    expect(() => accelerators('on', { usable: 'no permission for /dev/kvm' })).toThrow('--kvm on: no permission for /dev/kvm')
+    expect(accelerators('off', { usable: true })).toEqual(['tcg'])
   })
 })
 
