@@ -139,6 +139,24 @@ static int place_high(struct pciem_bridge *b, const struct placement *p)
 				 placement_align(p), NULL, NULL);
 }
 
+/* Memory windows of the first host bus, but not the legacy one below 1 MiB. */
+static int alloc_below_4g(struct pci_bus *host, struct resource *res, u64 size, u64 align)
+{
+	struct resource *window;
+	int i;
+
+	pci_bus_for_each_resource(host, window, i) {
+		if (!window || resource_type(window) != IORESOURCE_MEM ||
+		    window->flags & IORESOURCE_PREFETCH || window->start < SZ_1M ||
+		    window->start > U32_MAX)
+			continue;
+		if (!allocate_resource(window, res, size, window->start,
+				       min_t(u64, window->end, U32_MAX), align, NULL, NULL))
+			return 0;
+	}
+	return -ENOSPC;
+}
+
 static int place_low(struct pciem_bridge *b, const struct placement *p)
 {
 	struct pci_bus *host;
@@ -153,8 +171,7 @@ static int place_low(struct pciem_bridge *b, const struct placement *p)
 	pci_lock_rescan_remove();
 	host = pci_find_bus(0, 0);
 	if (host)
-		err = pci_bus_alloc_resource(host, &b->low, p->size, placement_align(p),
-					     SZ_1M, 0, NULL, NULL);
+		err = alloc_below_4g(host, &b->low, p->size, placement_align(p));
 	pci_unlock_rescan_remove();
 	return err;
 }
