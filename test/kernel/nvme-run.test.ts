@@ -15,7 +15,7 @@ onEachGuest('pciem run', (guest) => {
     expect(await guest.pciem(record)).toMatchObject({ status: 0, stderr: '' })
     const events = (await guest.ok('bin/pciem trace cat --format ndjson /var/tmp/run.pciem')).trim().split('\n')
     const kinds = events.map((line) => (JSON.parse(line) as { kind: string }).kind)
-    expect(kinds.filter((kind) => ['mark', 'bind', 'unbind', 'remove'].includes(kind))).toEqual(['bind', 'mark', 'mark', 'unbind', 'remove'])
+    expect(kinds.filter((kind) => ['mark', 'bind', 'unbind', 'remove'].includes(kind))).toEqual(['bind', 'mark', 'mark', 'remove', 'unbind'])
     const again = await guest.pciem(record)
     expect(again.stderr).toMatch(/^pciem: \/var\/tmp\/run\.pciem .*--force/)
     expect(again.status).not.toBe(0)

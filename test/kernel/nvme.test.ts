@@ -22,21 +22,25 @@ setsid bin/pciem run nvme size=128M serial=ABC mdts=128K --json >${READY} 2>&1 <
 echo $! >${READY}.pid
 until grep -q '"ready"' ${READY}; do kill -0 $! || { cat ${READY}; exit 1; }; sleep 0.1; done`
 
-/** Where the tests' one device is: made for the first of them, and again in a fresh guest. */
-async function device(guest: Guest): Promise<{ PCIEM_BDF: string; PCIEM_BLOCK: string }> {
+/** The tests' one device: made for the first of them, and again in a fresh guest. */
+async function device(guest: Guest): Promise<string> {
   if ((await guest.run(`kill -0 $(cat ${READY}.pid)`)).status !== 0) await guest.ok(['sh', '-c', CREATE])
-  const { bdf, block } = JSON.parse(await guest.ok(['head', '-1', READY])) as { bdf: string; block: string }
-  return { PCIEM_BDF: bdf, PCIEM_BLOCK: block }
+  return (JSON.parse(await guest.ok(['head', '-1', READY])) as { bdf: string }).bdf
 }
+
+// The disk may have another name after each binding.
+const FIND_DISK = `find_disk() {
+  until PCIEM_BLOCK=$(ls -d /sys/bus/pci/devices/$PCIEM_BDF/nvme/nvme*/nvme*n1) 2>/dev/null && PCIEM_BLOCK=/dev/\${PCIEM_BLOCK##*/} && [ -b $PCIEM_BLOCK ]; do sleep 0.1; done
+}
+find_disk`
 
 /** Shell lines on the device; fails at the first that does. */
 async function onDevice(guest: Guest, lines: string[], timeout = 120_000): Promise<string> {
-  const variables = Object.entries(await device(guest)).map(([name, value]) => `export ${name}=${value}`)
-  return await guest.ok(['sh', '-ec', [...variables, ...lines].join('\n')], { timeout })
+  const script = [`export PCIEM_BDF=${await device(guest)} PCIEM_BLOCK`, FIND_DISK, ...lines].join('\n')
+  return await guest.ok(['sh', '-ec', script], { timeout })
 }
 
 const READ_A_PAGE = 'dd if="$PCIEM_BLOCK" of=/dev/null bs=4k count=1 iflag=direct status=none'
-const WAIT_FOR_DISK = 'until [ -b "$PCIEM_BLOCK" ]; do sleep 0.1; done'
 const LOAD = 'fio --name=load --filename="$PCIEM_BLOCK" --rw=randrw --ioengine=libaio --iodepth=32 --direct=1 --time_based --runtime=60'
 
 onEachGuest('the nvme model under the unmodified driver', (guest) => {
@@ -44,9 +48,9 @@ onEachGuest('the nvme model under the unmodified driver', (guest) => {
 
   it('is probed without a word of complaint', async () => {
     await guest.takeLog()
-    const { PCIEM_BDF } = await device(guest)
+    const bdf = await device(guest)
     const log = await guest.takeLog()
-    expect(log.filter((line) => line.includes(PCIEM_BDF)).length).toBeGreaterThan(0)
+    expect(log.filter((line) => line.includes(bdf)).length).toBeGreaterThan(0)
     expect(complaints(log)).toEqual([])
   })
 
@@ -70,7 +74,7 @@ onEachGuest('the nvme model under the unmodified driver', (guest) => {
       'echo 1 >/sys/bus/pci/devices/$PCIEM_BDF/reset',
       READ_A_PAGE,
       'for i in 1 2 3; do echo "$PCIEM_BDF" >/sys/bus/pci/drivers/nvme/unbind; echo "$PCIEM_BDF" >/sys/bus/pci/drivers/nvme/bind; done',
-      WAIT_FOR_DISK,
+      'find_disk',
       READ_A_PAGE,
     ])
     expect(complaints(await guest.takeLog())).toEqual([])
@@ -107,7 +111,7 @@ onEachGuest('the nvme model under the unmodified driver', (guest) => {
       `${LOAD} >/dev/null 2>&1 & load=$!`,
       'sleep 3; kill -0 $load; echo "$PCIEM_BDF" >/sys/bus/pci/drivers/nvme/unbind; wait $load || echo "the load failed"',
       'echo "$PCIEM_BDF" >/sys/bus/pci/drivers/nvme/bind',
-      WAIT_FOR_DISK,
+      'find_disk',
       READ_A_PAGE,
     ])
     expect(stdout).toBe('the load failed\n')
