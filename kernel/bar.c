@@ -305,7 +305,8 @@ int pciem_bar_mmap(struct pciem_bar *bar, struct vm_area_struct *vma)
 {
 	unsigned long size = vma->vm_end - vma->vm_start;
 
-	if (size > PAGE_ALIGN(bar->size))
+	/* A private copy would not be the device's memory. */
+	if (size > PAGE_ALIGN(bar->size) || !(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
 	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
 	return pciem_bar_insert_pages(bar, 0, vma, vma->vm_start, size);

@@ -9,6 +9,8 @@
  * and iounmap() waits for it, so that the slot outlives what is being served.
  */
 #include <linux/io.h>
+#include <linux/module.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include <linux/wait_bit.h>
@@ -19,6 +21,9 @@
 #ifndef CONFIG_VMAP_PFN
 #error "pciem needs CONFIG_VMAP_PFN (a graphics driver selects it)"
 #endif
+
+/* A driver may map more than the BAR, but not without end. */
+#define MAX_SIZE	SZ_4G
 
 /* No machine has memory there, which is all that vmap_pfn() wants to know. */
 #define NO_PFN	(1UL << (52 - PAGE_SHIFT))
@@ -104,6 +109,10 @@ static int table_change(struct pciem_mapping *map, bool add)
 	if (add && n == nr)
 		new->at[n++] = map;
 	new->nr = n;
+	if (!n) {
+		kfree(new);
+		new = NULL;
+	}
 	rcu_assign_pointer(table, new);
 	if (old)
 		kfree_rcu(old, rcu);
@@ -170,6 +179,8 @@ void __iomem *pciem_mapping_create(struct pciem_bar *bar, u64 offset, phys_addr_
 	void *area;
 	int err;
 
+	if (!size || size > MAX_SIZE)
+		return NULL;
 	map = kzalloc(sizeof(*map), GFP_KERNEL);
 	area = map ? reserve_area(pages) : NULL;
 	if (!area)

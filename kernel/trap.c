@@ -164,6 +164,9 @@ asmlinkage void pciem_trap_serve(struct pt_regs *regs, unsigned long held)
 	ret = serve_instruction(&trap);
 	if (ret < 0)
 		hand_back(regs, ret == -EOPNOTSUPP);
+	/* A block copy is thousands of accesses: others may run between the rounds of it. */
+	if (ret > 0 && pciem_may_sleep())
+		cond_resched();
 	pciem_hooks_leave();
 }
 

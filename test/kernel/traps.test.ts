@@ -49,6 +49,12 @@ onEachGuest('traps', (guest) => {
     expect({ reads: count('mmio-read'), writes: count('mmio-write') }).toEqual({ reads, writes })
   })
 
+  it('are refused to userspace, which may map what is plain memory', async () => {
+    const script = 'echo $PCIEM_BDF >/sys/bus/pci/devices/$PCIEM_BDF/driver/unbind; node test/kernel/guest/resource-mmap.mjs $PCIEM_BDF'
+    const { stdout } = await guest.pciem(['run', 'edu', '--', 'sh', '-c', script])
+    expect(JSON.parse(stdout)).toEqual({ direct: true, trapped: 'EOPNOTSUPP', both: 'EOPNOTSUPP', whole: 'EOPNOTSUPP' })
+  })
+
   it('cannot be switched off under a driver', async () => {
     await onDevice(guest, ['maps'])
     const { status } = await guest.run('echo 0 >/proc/sys/kernel/ftrace_enabled')
