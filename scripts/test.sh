@@ -11,6 +11,6 @@ mkdir -p "$results"
 
 for project in unit kernel; do
 	say "$project tests"
-	npx vitest run --project "$project" --reporter=default --reporter=json --outputFile.json="$results/$project.json" </dev/null
+	npx vitest run --project "$project" --reporter=verbose --reporter=json --outputFile.json="$results/$project.json" </dev/null
 done
 exec node scripts/sum-up-tests.mjs "$results/unit.json" "$results/kernel.json"
