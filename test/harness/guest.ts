@@ -105,11 +105,12 @@ export class Guest {
   }
 }
 
-/** `body` once for each guest point; `fresh` (or any option of the machine) means a boot of its own. */
-export function onEachGuest(title: string, body: (guest: Guest) => void, options: VmOptions & { fresh?: boolean } = {}): void {
-  const { fresh, ...vmOptions } = options
+/** `body` once for each guest point with at least `cpus`; `fresh` (or any option of the machine) means a boot of its own. */
+export function onEachGuest(title: string, body: (guest: Guest) => void, options: VmOptions & { fresh?: boolean; cpus?: number } = {}): void {
+  const { fresh, cpus = 1, ...vmOptions } = options
   const shared = !fresh && Object.keys(vmOptions).length === 0
   for (const point of guestPoints()) {
+    if (point.smp < cpus) continue
     describe(`${title} [Linux ${point.kernel}, ${point.smp} CPU${point.smp > 1 ? 's' : ''}]`, () => {
       const guest = new Guest(point, vmOptions, shared)
       beforeAll(() => guest.up())

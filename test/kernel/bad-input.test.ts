@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+// Wrong input where a device, the module or a permission is concerned; test/unit/cli-bad-input.test.ts has
+// what needs none of them. What is refused does not depend on the kernel or on the number of CPUs, so the
+// longer lists run in the guests with two.
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { projectRoot } from '../../src/vm/paths.js'
+import { type Guest, onEachGuest } from '../harness/guest.js'
+
+const golden = join(projectRoot, 'test/trace/golden-v1.pciem')
+const trace = '/var/tmp/bad-input.pciem'
+const noDevices = 'ls /sys/bus/pci/devices | grep -c "^f" || true'
+
+/** Nothing on stdout, one line of this form on stderr, and the status. */
+async function refused(guest: Guest, command: string[], status: number, message: RegExp): Promise<void> {
+  const ended = await guest.run(command)
+  expect(ended.stderr).toMatch(message)
+  expect(ended.stderr.trimEnd().split('\n')).toHaveLength(1)
+  expect({ status: ended.status, stdout: ended.stdout }).toEqual({ status, stdout: '' })
+}
+
+const pciem = (...args: string[]): string[] => ['bin/pciem', ...args]
+const asNobody = (...args: string[]): string[] => ['setpriv', '--reuid=nobody', '--regid=nogroup', '--clear-groups', ...pciem(...args)]
+
+// Each on an edu device that no driver has seen yet: BAR0 of 64 KiB, 8 vectors.
+const wrongLines: [string, string][] = [
+  ['bar0+0x10000.l', 'BAR0: 4 bytes at 0x10000 lie beyond its 65536 bytes'],
+  ['bar0+0xfffe.l=1', 'BAR0: 4 bytes at 0xfffe lie beyond its 65536 bytes'],
+  ['bar0+0xffff_ffff_ffff_ffff.b', 'offset 0xffff_ffff_ffff_ffff is out of range'],
+  ['bar0+0x10.x', "'bar0+0x10.x' is not a BAR register; write bar0+0x14.l, bar0.CSTS or bar0+0x14.l=1"],
+  ['bar0+0x10.l=none', "'none' is not a number; write 4096, 0x1000, 0b101 or 4K"],
+  ['bar0.NOSUCH', "no register 'NOSUCH' in BAR0's map; write bar0+OFFSET instead"],
+  ['bar3+0', 'this function has no BAR3; it has BAR0'],
+  ['bar dump 0 0xfff0 17', 'BAR0 ends at 0x10000'],
+  ['bar0.read(0, 3)', 'BAR0: an access has 1, 2, 4 or 8 bytes, not 3'],
+  ['bar0.read(-4, 4)', 'BAR0: 4 bytes at -0x4 lie beyond its 65536 bytes'],
+  ['bar0.write(0, 1, 256n)', 'BAR0: 256 does not fit into 1 bytes'],
+  ['cfg COMMAND.q', "'COMMAND.q' is not a config register; write COMMAND.w, CAP_MSIX+2.w or 0x40.l=1"],
+  ['cfg 0x41.w', 'register 0x41 cannot be accessed with 2 bytes: config space is 4096 bytes, accesses are aligned'],
+  ['cfg 0x1000.b', 'register 0x1000 cannot be accessed with 1 bytes: config space is 4096 bytes, accesses are aligned'],
+  ['cfg NOSUCH', "no register 'NOSUCH' in this config space; names are setpci's (COMMAND, CAP_MSIX, …)"],
+  ['irq 8', 'vector 8: this function has no such vector'],
+  ['irq 5000', 'vector 5000: MSI-X vectors are 0 to 2047'],
+  ['irq -1', 'vector -1 is out of range'],
+  ['dma read 0x10000000', 'how many bytes? e.g. `dma read 0x10000000 64`'],
+  ['dma read 0x10000000 64', 'ANY'],
+  ['dma write 0x10000000 0x100', '0x100 is more than a byte'],
+  ['unbind', 'ANY has no driver bound'],
+  ['bind no_such_driver', "no PCI driver 'no_such_driver' is loaded; `modprobe no_such_driver` first"],
+  ['use dev7', "no device 'dev7'; `devices` lists them"],
+  ['record stop', 'ANY'],
+  ['record start /no/such/folder/t.pciem', 'cannot create /no/such/folder/t.pciem: its folder does not exist; make it first'],
+  [`record start ${golden}`, `${golden} exists already; choose another name, or overwrite it with --force`],
+]
+
+const literal = (text: string): string => text.split('ANY').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.+')
+
+onEachGuest('bad input', (guest) => {
+  it('without permission, what needs a device says so', async () => {
+    const denied = /^pciem: (-c:1: )?\/dev\/pciem: permission denied: run as root$/m
+    await refused(guest, asNobody('run', 'edu', '--', 'true'), 4, denied)
+    await refused(guest, asNobody('replay', golden), 4, denied)
+    await refused(guest, asNobody('record', '-o', '/tmp/t.pciem'), 4, denied)
+    await refused(guest, asNobody('-c', 'create edu'), 1, denied)
+  })
+
+  it('without the module, what needs a device says how to load it', async () => {
+    const absent = /^pciem: (-c:1: )?\/dev\/pciem: no such device: is the module loaded\? run `make load`, or work inside `bin\/pciem vm`$/m
+    await guest.ok('rmmod pciem')
+    try {
+      await refused(guest, pciem('run', 'edu', '--', 'true'), 4, absent)
+      await refused(guest, pciem('replay', golden), 4, absent)
+      await refused(guest, pciem('-c', 'create edu'), 1, absent)
+    } finally {
+      await guest.ok(`insmod build/kernel-${guest.release}/pciem.ko`)
+    }
+  })
+
+  it('an existing trace is kept, the command not run, and no device left', async () => {
+    await guest.ok(`echo precious >${trace}; modprobe nvme`)
+    await refused(guest, pciem('run', 'nvme', '--record', trace, '--', 'echo', 'reached'), 2, /^pciem: \S+ exists already; .*--force$/m)
+    expect(await guest.ok(`cat ${trace}; rm ${trace}; ${noDevices}`)).toBe('precious\n0\n')
+  })
+
+  if (guest.point.smp === 1) return
+
+  let refusals: ({ message: string; status: number } | null)[] | undefined
+  it.each(wrongLines.map(([line, message], index) => ({ line, message, index })))('the prompt refuses `$line`', async ({ message, index }) => {
+    const stdin = JSON.stringify(wrongLines.map(([line]) => line))
+    refusals ??= JSON.parse(await guest.ok(['node', 'test/kernel/guest/bad-input-lines.mjs'], { stdin })) as NonNullable<typeof refusals>
+    expect(refusals[index]).toEqual({ message: expect.stringMatching(new RegExp(`^-c:1: ${literal(message)}$`)), status: 1 })
+  })
+
+  it('a script that fails takes its devices along', async () => {
+    const script = 'create nvme\nstart --wait\ncreate edu\nbar0+0x10000.l\nsh echo reached\n'
+    const { status, stdout, stderr } = await guest.run(pciem('-'), { stdin: script })
+    expect(stderr).toBe('pciem: <stdin>:4: BAR0: 4 bytes at 0x10000 lie beyond its 65536 bytes\n')
+    expect(stdout).not.toContain('reached')
+    expect(status).toBe(1)
+    expect(await guest.ok(noDevices)).toBe('0\n')
+  })
+
+  it('a recorded trace with a bit flipped, or cut short, is not replayed: 65, and the place', async () => {
+    await guest.ok(`[ -e /sys/bus/pci/drivers/pciem_test ] || insmod ${guest.driver('pciem_test')}`)
+    await guest.ok(['bin/pciem', 'run', 'edu', '--record', trace, '--force', '--', 'true'])
+    const damage = (script: string): string[] => ['node', '-e', `const fs = require('fs'); const b = fs.readFileSync('${trace}'); const second = 6 + b.readUInt32BE(1); ${script}; console.log(second)`]
+    const second = (await guest.ok(damage(`b[second + 50] ^= 4; fs.writeFileSync('${trace}.flipped', b)`))).trim()
+    await guest.ok(damage(`fs.writeFileSync('${trace}.cut', b.subarray(0, second + 50))`))
+    for (const file of [`${trace}.flipped`, `${trace}.cut`]) {
+      const { stderr, status } = await guest.run(pciem('replay', file))
+      expect(stderr).toMatch(new RegExp(`^pciem: ${file}: .* at byte ${second}; \`pciem trace recover\` saves what is whole$`, 'm'))
+      expect(status).toBe(65)
+    }
+    await guest.ok(`rm ${trace}*; rmmod pciem_test`)
+  })
+
+  it('a module file that is missing, or is no driver, is not replayed with', async () => {
+    await refused(guest, pciem('replay', golden, '--kernel-mismatch', 'ignore', '--driver', '/no/such/driver.ko'), 2, /^pciem: \/no\/such\/driver\.ko does not exist; build the driver's module first$/m)
+    const loaded = `build/kernel-${guest.release}/pciem.ko`
+    await refused(guest, pciem('replay', golden, '--kernel-mismatch', 'ignore', '--driver', loaded), 1, /^pciem: module pciem is loaded already; `rmmod pciem` first/)
+  })
+})
