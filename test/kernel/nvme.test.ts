@@ -73,8 +73,8 @@ onEachGuest('the nvme model under the unmodified driver', (guest) => {
       READ_A_PAGE,
       'echo 1 >/sys/bus/pci/devices/$PCIEM_BDF/reset',
       READ_A_PAGE,
-      'for i in 1 2 3; do echo "$PCIEM_BDF" >/sys/bus/pci/drivers/nvme/unbind; echo "$PCIEM_BDF" >/sys/bus/pci/drivers/nvme/bind; done',
-      'find_disk',
+      // Linux 6.1 goes on with the probe after the bind, and complains when it is unbound meanwhile.
+      'for i in 1 2 3; do echo "$PCIEM_BDF" >/sys/bus/pci/drivers/nvme/unbind; echo "$PCIEM_BDF" >/sys/bus/pci/drivers/nvme/bind; find_disk; done',
       READ_A_PAGE,
     ])
     expect(complaints(await guest.takeLog())).toEqual([])
