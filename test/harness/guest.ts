@@ -11,10 +11,13 @@ export interface GuestPoint {
   smp: number
 }
 
-/** All kernels and CPU counts, fewer by PCIEM_TEST_KERNELS=6.12 and PCIEM_TEST_SMP=2. */
+/** All kernels and CPU counts; fewer by PCIEM_TEST_POINTS=6.1/1,6.12/2 or by PCIEM_TEST_KERNELS=6.12 and PCIEM_TEST_SMP=2. */
 export function guestPoints(env: NodeJS.ProcessEnv = process.env): GuestPoint[] {
   const list = (value: string | undefined, all: string): string[] => (value || all).split(',').map((item) => item.trim())
-  return list(env.PCIEM_TEST_KERNELS, '6.1,6.12').flatMap((kernel) => list(env.PCIEM_TEST_SMP, '1,2').map((smp) => ({ kernel, smp: Number(smp) })))
+  const all = list(env.PCIEM_TEST_KERNELS, '6.1,6.12').flatMap((kernel) => list(env.PCIEM_TEST_SMP, '1,2').map((smp) => ({ kernel, smp: Number(smp) })))
+  if (!env.PCIEM_TEST_POINTS) return all
+  const wanted = list(env.PCIEM_TEST_POINTS, '')
+  return all.filter(({ kernel, smp }) => wanted.includes(`${kernel}/${smp}`))
 }
 
 const defaultTimeout = 120_000
