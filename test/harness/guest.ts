@@ -64,6 +64,11 @@ export class Guest {
     return join(projectRoot, 'build', `drivers-${this.release}`, name, `${name}.ko`)
   }
 
+  /** Loads a test driver, if an earlier test file of this guest has not. */
+  async load(name: string): Promise<void> {
+    await this.ok(`[ -e /sys/module/${name} ] || insmod ${this.driver(name)}`)
+  }
+
   /** The kernel log since the last look, which counts as read: the check after the test does not judge it. */
   async takeLog(): Promise<string[]> {
     await this.vm.syncLog()

@@ -21,7 +21,7 @@ const cards = {
 onEachGuest('cards', (guest) => {
   beforeAll(async () => {
     execFileSync('make', ['-s', '-C', join(projectRoot, 'test/cards'), `OUT=${out}`])
-    await guest.ok(`[ -e /sys/bus/pci/drivers/pciem_test ] || insmod ${guest.driver('pciem_test')}`)
+    await guest.load('pciem_test')
   })
 
   for (const [card, claim] of Object.entries(cards)) {

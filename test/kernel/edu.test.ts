@@ -6,17 +6,13 @@ type Line = Record<string, unknown>
 
 /** Runs commands of the test driver on an edu device; what each of them said. */
 async function onDevice(guest: Guest, ...commands: string[]): Promise<Line[]> {
-  await loadDriver(guest)
+  await guest.load('pciem_test')
   const steps = commands.map((command) => `echo ${command} >"$file" || echo '{"refused":"${command}"}'; cat "$file"`)
   const script = ['file=/sys/kernel/debug/pciem_test/$PCIEM_BDF', ...steps].join('\n')
   const { stdout, stderr, status } = await guest.pciem(['run', 'edu', '--', 'sh', '-c', script])
   expect(stderr).toBe('')
   expect(status).toBe(0)
   return stdout.trim().split('\n').map((line) => JSON.parse(line) as Line)
-}
-
-async function loadDriver(guest: Guest): Promise<void> {
-  await guest.ok(`[ -e /sys/bus/pci/drivers/pciem_test ] || insmod ${guest.driver('pciem_test')}`)
 }
 
 onEachGuest('the edu model', (guest) => {
@@ -68,7 +64,7 @@ onEachGuest('the edu model', (guest) => {
   })
 
   it('reads as all-ones, and hangs nobody, once its owner is killed', async () => {
-    await loadDriver(guest)
+    await guest.load('pciem_test')
     const load = 'while echo "counter 1000000 1" >/sys/kernel/debug/pciem_test/$PCIEM_BDF; do :; done'
     await guest.ok(['sh', 'test/kernel/guest/owner-killed.sh', load, 'edu'])
   })

@@ -34,9 +34,8 @@ onEachGuest('the library', (guest) => {
 
   async function outcomeOf(claim: string): Promise<string | undefined> {
     if (!outcomes) {
-      await guest.ok(`insmod ${guest.driver('pciem_test')}`)
+      await guest.load('pciem_test')
       const { stdout, stderr } = await guest.run(['node', 'test/kernel/guest/library.mjs'])
-      await guest.ok('rmmod pciem_test')
       const lines = stdout.split('\n').filter((line) => line.startsWith('{'))
       outcomes = new Map(lines.map((line) => JSON.parse(line) as { claim: string; error?: string }).map((one) => [one.claim, one.error]))
       if (outcomes.size === 0) throw new Error(`no claim was checked: ${stdout}${stderr}`)

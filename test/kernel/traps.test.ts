@@ -6,7 +6,7 @@ type Line = Record<string, unknown>
 
 /** Runs commands of the test driver on an edu device, with `pciem run`'s own words before `--`; what each of them said. */
 async function onDevice(guest: Guest, commands: string[], words: string[] = []): Promise<Line[]> {
-  await guest.ok(`[ -e /sys/bus/pci/drivers/pciem_test ] || insmod ${guest.driver('pciem_test')}`)
+  await guest.load('pciem_test')
   const script = commands.map((command) => `echo ${command} >"$file" && cat "$file"`).join(' && ')
   const { stdout, stderr, status } = await guest.pciem(['run', 'edu', ...words, '--', 'sh', '-c', `file=/sys/kernel/debug/pciem_test/$PCIEM_BDF; ${script}`])
   expect(status, stderr).toBe(0)
