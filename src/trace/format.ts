@@ -31,7 +31,7 @@ const valueWidth = 18
 
 /** One line, no line feed: seq, time in s, context, kind, place, value, and what the bits mean. */
 export function formatEvent(event: TraceEvent, options: FormatOptions = {}): string {
-  const { where, value, notes } = describe(event, options)
+  const { where, value, notes } = describeEvent(event, options)
   const columns = [
     String(event.seq).padStart(7),
     formatTime(event.time - (options.start ?? 0n)).padStart(13),
@@ -73,13 +73,14 @@ export function formatDuration(ns: bigint): string {
   return number < 1e9 ? `${(number / 1e6).toFixed(1)} ms` : `${(number / 1e9).toFixed(1)} s`
 }
 
-interface Description {
+export interface EventDescription {
   where: string
   value: string
   notes: string[]
 }
 
-function describe(event: TraceEvent, options: FormatOptions): Description {
+/** What a line says of an event beside when and by whom. */
+export function describeEvent(event: TraceEvent, options: FormatOptions = {}): EventDescription {
   const where = formatPlace(event, options)
   const notes: string[] = []
   let value = ''

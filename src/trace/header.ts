@@ -58,6 +58,8 @@ export interface TraceHeader {
   devices: TraceDevice[]
   /** put together from a damaged file */
   recovered?: boolean
+  /** what the trace does not hold by intent, a reason each: it was filtered, merged of such, or imported */
+  partial?: string[]
 }
 
 /** The uuid's first four bytes stand in every frame of the file. */
@@ -67,7 +69,7 @@ export function tagOf(header: TraceHeader): number {
 
 /** The header as it is packed: keys in one order, whole numbers over 2^32 as 64-bit integers. */
 export function packHeader(header: TraceHeader): object {
-  const { version, uuid, tool, created, kernel, command, recovered, devices } = header
+  const { version, uuid, tool, created, kernel, command, recovered, partial, devices } = header
   return {
     version,
     uuid,
@@ -76,6 +78,7 @@ export function packHeader(header: TraceHeader): object {
     kernel: { release: kernel.release, version: kernel.version, cpus: kernel.cpus },
     ...(command && { command }),
     ...(recovered && { recovered }),
+    ...(partial && { partial }),
     devices: devices.map(({ slot, domain, dmaMode, functions }) => ({ slot, domain, dmaMode, functions: functions.map(packFunction) })),
   }
 }
@@ -131,6 +134,7 @@ export function unpackHeader(map: Fields): TraceHeader {
     },
     ...(map.command === undefined ? {} : { command: listField(map.command, 'command', 65536).map((word) => textField(word, 'command')) }),
     ...(map.recovered === true ? { recovered: true } : {}),
+    ...(map.partial === undefined ? {} : { partial: listField(map.partial, 'partial', 65536).map((reason) => textField(reason, 'partial')) }),
     devices: listField(map.devices, 'devices', 32).map((device) => unpackDevice(mapField(device, 'device'))),
   }
 }

@@ -2,6 +2,7 @@
 import { formatDuration } from './format.js'
 import type { TraceDevice, TraceHeader } from './header.js'
 import type { TraceSummary } from './info.js'
+import { functionTitle } from './lanes.js'
 
 /** Registers that the text shows; --json has all. */
 const shownRegisters = 20
@@ -17,20 +18,43 @@ export function infoText(header: TraceHeader, summary: TraceSummary): string {
     ['events', `${summary.events} in ${formatDuration(summary.duration)}`],
     ['lost', summary.lost === 0n ? '0' : `${summary.lost}: what follows a loss cannot be replayed`],
     ['complete', summary.complete ? `yes (${summary.reason})` : 'no: the recorder was killed, or still runs'],
+    ...(header.partial ?? []).map((reason): [string, string] => ['partial', reason]),
     ['size', `${summary.bytes} bytes; ${summary.dataBytes} bytes of data moved; ${summary.bytesPerEvent.toFixed(1)} bytes an event without data`],
   ]
   const kinds = Object.entries(summary.kinds).sort(([, a], [, b]) => b - a)
   const lines = rows.map(([name, text]) => `${name.padEnd(9)} ${text}`)
   lines.push('', ...kinds.map(([kind, count]) => `${String(count).padStart(9)}  ${kind}`))
-  if (summary.registers.length > 0) {
-    lines.push('', '    reads    writes  register')
-    for (const { place, reads, writes } of summary.registers.slice(0, shownRegisters)) {
-      lines.push(`${String(reads).padStart(9)} ${String(writes).padStart(9)}  ${place}`)
-    }
-    const more = summary.registers.length - shownRegisters
-    if (more > 0) lines.push(`          and ${more} registers more (--json has all)`)
-  }
+  lines.push(...dmaLines(summary), ...vectorLines(header, summary), ...registerLines(summary))
   return lines.join('\n')
+}
+
+function dmaLines({ dma }: TraceSummary): string[] {
+  const rows = Object.entries(dma)
+  if (rows.length === 0) return []
+  return ['', 'transfers     bytes  by DMA', ...rows.map(([kind, { transfers, bytes }]) => `${String(transfers).padStart(9)} ${String(bytes).padStart(9)}  ${kind}`)]
+}
+
+function vectorLines(header: TraceHeader, { vectors }: TraceSummary): string[] {
+  if (vectors.length === 0) return []
+  const many = header.devices.length > 1 || header.devices.some(({ functions }) => functions.length > 1)
+  const rows = vectors.slice(0, shownRegisters).map(({ slot, func, vector, count, pending }) => {
+    const of = many ? ` of ${functionTitle(header, slot, func)}` : ''
+    return `${String(count).padStart(9)} ${String(pending).padStart(9)}  ${vector}${of}`
+  })
+  return ['', '     sent   pending  vector', ...rows, ...more(vectors.length, 'vectors')]
+}
+
+function registerLines({ registers }: TraceSummary): string[] {
+  if (registers.length === 0) return []
+  const rows = registers.slice(0, shownRegisters).map(({ place, reads, writes, answered, longest }) => {
+    const waits = answered > 0 ? `  (${answered} answered, in ${formatDuration(longest)} at most)` : ''
+    return `${String(reads).padStart(9)} ${String(writes).padStart(9)}  ${place}${waits}`
+  })
+  return ['', '    reads    writes  register', ...rows, ...more(registers.length, 'registers')]
+}
+
+function more(count: number, what: string): string[] {
+  return count > shownRegisters ? [`          and ${count - shownRegisters} ${what} more (--json has all)`] : []
 }
 
 function deviceRows(device: TraceDevice): [string, string][] {

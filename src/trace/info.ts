@@ -1,12 +1,31 @@
 // SPDX-License-Identifier: MIT
-import type { EventKind } from './event.js'
+import { type EventKind, flagPending, irqKinds, type TraceEvent } from './event.js'
 import { formatPlace, TraceNames } from './format.js'
+import { frameKinds, headBytes } from './frames.js'
 import type { TraceReader } from './reader.js'
 
 export interface RegisterCount {
   place: string
   reads: number
   writes: number
+  /** reads that the device's owner answered, and the longest that the driver waited for one, ns */
+  answered: number
+  longest: bigint
+}
+
+export interface VectorCount {
+  slot: number
+  func: number
+  /** 'msix 3', 'intx' */
+  vector: string
+  count: number
+  /** of these, masked when they came */
+  pending: number
+}
+
+export interface DataCount {
+  transfers: number
+  bytes: number
 }
 
 export interface TraceSummary {
@@ -18,6 +37,10 @@ export interface TraceSummary {
   kinds: Partial<Record<EventKind, number>>
   /** most used first */
   registers: RegisterCount[]
+  vectors: VectorCount[]
+  /** what the device moved by DMA, by kind */
+  dma: Partial<Record<EventKind, DataCount>>
+  faults: number
   /** ns from the first event to the last */
   duration: bigint
   dataBytes: number
@@ -33,6 +56,8 @@ export function summarizeTrace(reader: TraceReader): TraceSummary {
   const names = new TraceNames(reader.header)
   const kinds: TraceSummary['kinds'] = {}
   const places = new Map<string, RegisterCount>()
+  const vectors = new Map<string, VectorCount>()
+  const dma: TraceSummary['dma'] = {}
   let events = 0
   let lost = 0n
   let dataBytes = 0
@@ -44,16 +69,14 @@ export function summarizeTrace(reader: TraceReader): TraceSummary {
     first ??= event.time
     last = event.time
     if (event.kind === 'lost') lost += event.value
-    else if (event.width > 0 && event.kind !== 'mmio-read-completion') {
-      const place = formatPlace(event, names.options(event))
-      let count = places.get(place)
-      if (!count && places.size < mostPlaces) places.set(place, (count = { place, reads: 0, writes: 0 }))
-      if (count && event.kind.endsWith('-write')) count.writes++
-      else if (count) count.reads++
-    }
+    else if (event.kind === 'irq') countVector(vectors, event)
+    else if (event.width > 0 && event.kind !== 'mmio-read-completion') countPlace(places, formatPlace(event, names.options(event)), event)
     dataBytes += event.data?.length ?? 0
+    if (!event.kind.startsWith('dma-') || !event.data) continue
+    const moved = (dma[event.kind] ??= { transfers: 0, bytes: 0 })
+    moved.transfers++
+    moved.bytes += event.data.length
   }
-  const registers = [...places.values()].sort((a, b) => b.reads + b.writes - a.reads - a.writes)
   return {
     bytes: reader.bytes,
     complete: reader.complete,
@@ -61,15 +84,46 @@ export function summarizeTrace(reader: TraceReader): TraceSummary {
     events,
     lost,
     kinds,
-    registers,
+    registers: [...places.values()].sort((a, b) => b.reads + b.writes - a.reads - a.writes),
+    vectors: [...vectors.values()].sort((a, b) => b.count - a.count),
+    dma,
+    faults: kinds.fault ?? 0,
     duration: first === undefined ? 0n : last - first,
     dataBytes,
     bytesPerEvent: events === 0 ? 0 : eventFrameBytes(reader) / events,
   }
 }
 
+function countPlace(places: Map<string, RegisterCount>, place: string, event: TraceEvent): void {
+  let count = places.get(place)
+  if (!count) {
+    if (places.size >= mostPlaces) return
+    places.set(place, (count = { place, reads: 0, writes: 0, answered: 0, longest: 0n }))
+  }
+  if (event.kind.endsWith('-write')) count.writes++
+  else count.reads++
+  if (event.latency === 0n) return
+  count.answered++
+  if (event.latency > count.longest) count.longest = event.latency
+}
+
+function countVector(vectors: Map<string, VectorCount>, event: TraceEvent): void {
+  const kind = irqKinds[Number(event.value)] ?? 'unknown'
+  // a level that goes down is no interrupt
+  if (kind === 'intx-deassert') return
+  const vector = kind === 'intx-assert' ? 'intx' : `${kind} ${event.addr}`
+  const key = `${event.slot} ${event.func} ${vector}`
+  let count = vectors.get(key)
+  if (!count) {
+    if (vectors.size >= mostPlaces) return
+    vectors.set(key, (count = { slot: event.slot, func: event.func, vector, count: 0, pending: 0 }))
+  }
+  count.count++
+  if (event.flags & flagPending) count.pending++
+}
+
 function eventFrameBytes(reader: TraceReader): number {
   let bytes = 0
-  for (const frame of reader.frames()) if (frame.head.kind === 2) bytes += frame.head.length + 38
+  for (const frame of reader.frames()) if (frame.head.kind === frameKinds.events) bytes += frame.head.length + headBytes
   return bytes
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Events as JSON. Numbers of 64 bits are strings: JSON's readers make float64 of numbers.
 import { contextOf, flagDataLost, type TraceEvent } from './event.js'
-import { type FormatOptions, formatPlace, textOf } from './format.js'
+import { type FormatOptions, formatPlace, textOf, TraceNames } from './format.js'
+import type { TraceReader } from './reader.js'
 
 /** One event as a plain object: seq, cause and ns in decimal, addr and value in hex. */
 export function eventToJson(event: TraceEvent, options: FormatOptions = {}, withData = false): Record<string, unknown> {
@@ -36,4 +37,10 @@ export function jsonValue(_key: string, value: unknown): unknown {
   if (typeof value === 'bigint') return String(value)
   if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
   return value
+}
+
+/** All of a trace as JSON lines, with data. */
+export function* ndjsonLines(reader: TraceReader): Generator<string> {
+  const names = new TraceNames(reader.header)
+  for (const event of reader.events()) yield JSON.stringify(eventToJson(event, names.options(event), true))
 }

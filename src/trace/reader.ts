@@ -107,7 +107,10 @@ export class TraceReader {
 
   *#stored(range: EventRange): Generator<TraceEvent, void, undefined> {
     const { from = 0n, to } = range
-    const segment = from > 1n ? this.#segmentOf(from) : undefined
+    // each device has numbers of its own: only where there is one are they in order
+    const ordered = this.header.devices.length <= 1
+    const segment = ordered && from > 1n ? this.#segmentOf(from) : undefined
+    const beyond = (seq: bigint) => to !== undefined && seq > to
     const decoder = new EventDecoder(this.header.devices[0]?.slot ?? 0)
     const counts = new Float64Array(32)
     let events = 0
@@ -120,19 +123,19 @@ export class TraceReader {
         for (let i = 0; i < count; i++) {
           counts[decoder.batch.shape[i]! & 0xff]!++
           const event = decoder.event(i)
-          if (to !== undefined && event.seq > to) return
-          if (event.seq >= from) yield event
+          if (ordered && beyond(event.seq)) return
+          if (event.seq >= from && !beyond(event.seq)) yield event
         }
         events += count
       } else if (kind === frameKinds.blob) {
         this.#guard(frame, () => decoder.addBlobs(ownPayload(frame)))
       } else if (kind === frameKinds.mark || kind === frameKinds.lost) {
         const event = this.#guard(frame, () => decoder.special(kind === frameKinds.mark ? 'mark' : 'lost', frame.payload()))
-        if (to !== undefined && event.seq > to) return
+        if (ordered && beyond(event.seq)) return
         counts[kindNumbers[event.kind]]!++
         events++
         if (event.kind === 'lost') lost += event.value
-        if (event.seq >= from) yield event
+        if (event.seq >= from && !beyond(event.seq)) yield event
       } else if (kind === frameKinds.end && !segment) {
         this.#checkTotals(frame, { events, lost, kinds: kindCounts(counts), blobBytes: decoder.storedBytes })
       }

@@ -77,6 +77,27 @@ describe('pciem trace', { timeout: 60_000 }, () => {
     expect(status).toBe(65)
   })
 
+  it('filter, merge and verify work on each other', () => {
+    const [part, both] = [dir.path('part.pciem'), dir.path('both.pciem')]
+    expect(trace('filter', golden, '-o', part, '--kind', 'mmio', '--since', '0.000006', '--addr', '0x14-0x1000')).toMatchObject({ status: 0, stdout: expect.stringMatching(/: 3 events, /) })
+    expect(trace('verify', part)).toMatchObject({ status: 3, stdout: expect.stringMatching(/a part: filtered from 7d3c1f9a-\S+: --kind mmio --addr 0x14-0x1000 --since 0.000006;/) })
+    expect(trace('filter', golden, '-o', part, '--kind', 'mmio')).toMatchObject({ status: 2, stderr: expect.stringMatching(/exists already/) })
+    expect(trace('filter', golden, '-o', dir.path('all.pciem'))).toMatchObject({ status: 2, stderr: expect.stringMatching(/filter by what/) })
+    expect(trace('merge', golden, part, '-o', both)).toMatchObject({ status: 0, stdout: expect.stringMatching(/: 21 events of 2 devices/) })
+    expect(trace('filter', both, '-o', part, '--force', '--slot', '4')).toMatchObject({ status: 0, stdout: expect.stringMatching(/: 3 events, /) })
+    for (const option of [['--addr', 'x'], ['--context', 'cpu'], ['--since', 'now'], ['--kind', 'nothing']]) expect(trace('cat', golden, ...option).status).toBe(2)
+  })
+
+  it('export and import go by files and by pipes', () => {
+    const [log, back] = [dir.path('log.txt'), dir.path('back.pciem')]
+    expect(trace('export', golden, '--format', 'mmiotrace', '-o', log)).toMatchObject({ status: 0 })
+    expect(trace('export', golden, '--format', 'mmiotrace').stdout).toBe(readFileSync(log, 'utf8'))
+    expect(trace('import', log, '-o', back)).toMatchObject({ status: 0, stdout: `${back}: 5 accesses of 1 device\n` })
+    expect((JSON.parse(trace('export', golden, '--format', 'perfetto').stdout) as { traceEvents: unknown[] }).traceEvents.length).toBeGreaterThan(18)
+    expect(trace('export', golden, '--format', 'ndjson').stdout.trimEnd().split('\n')).toHaveLength(18)
+    expect(trace('import', golden, '-o', back, '--force')).toMatchObject({ status: 65, stderr: expect.stringMatching(/no log of mmiotrace/) })
+  })
+
   it('recover saves what is whole: 0 all, 3 some, 1 nothing', () => {
     const path = dir.path('broken.pciem')
     writeFileSync(path, readFileSync(golden))

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// info, cat, verify: what is in a trace.
+import type { Argv } from 'yargs'
+import { exitCodes } from '../../errors.js'
+import { catTrace } from '../../trace/cat.js'
+import { infoText } from '../../trace/info-text.js'
+import { summarizeTrace } from '../../trace/info.js'
+import { jsonValue } from '../../trace/json.js'
+import { LineWriter } from '../../trace/line-writer.js'
+import { isWhole, verifyTrace } from '../../trace/verify.js'
+import { type ChoiceArgs, choice, chosen, file, type FileArgs, json, print, reading } from './options.js'
+
+interface CatArgs extends FileArgs, ChoiceArgs {
+  format: 'text' | 'ndjson'
+  data: boolean
+}
+
+export function withLook(yargs: Argv): Argv {
+  return yargs
+    .command<FileArgs & { json: boolean }>({
+      command: 'info <file>',
+      describe: 'what was recorded: device, kernel, counts by kind, register and vector',
+      builder: (y) => json(file(y)),
+      handler: (argv) => info(argv.file, argv.json),
+    })
+    .command<CatArgs>({
+      command: 'cat <file>',
+      describe: 'print the events, one a line',
+      builder: (y) =>
+        choice(file(y))
+          .option('format', { choices: ['text', 'ndjson'] as const, default: 'text' as const, describe: 'ndjson: one JSON object a line, 64-bit numbers as strings' })
+          .option('data', { type: 'boolean', default: false, describe: 'with the bytes that DMA moved' }) as Argv<CatArgs>,
+      handler: cat,
+    })
+    .command<FileArgs & { json: boolean }>({
+      command: 'verify <file>',
+      describe: 'read all of it and check it: 0 whole, 3 lossy, incomplete or a part, 65 damaged',
+      builder: (y) => json(file(y)),
+      handler: (argv) => verify(argv.file, argv.json),
+    })
+}
+
+async function info(path: string, asJson: boolean): Promise<void> {
+  await reading(path, async (reader) => {
+    const summary = summarizeTrace(reader)
+    await print(asJson ? JSON.stringify({ header: reader.header, ...summary }, jsonValue) : infoText(reader.header, summary))
+  })
+}
+
+async function cat(argv: CatArgs): Promise<void> {
+  await reading(argv.file, (reader) => catTrace(reader, new LineWriter(process.stdout), { format: argv.format, data: argv.data, ...chosen(argv, reader) }))
+}
+
+async function verify(path: string, asJson: boolean): Promise<void> {
+  const verdict = await reading(path, verifyTrace)
+  const whole = isWhole(verdict)
+  if (!whole) process.exitCode = exitCodes.incomplete
+  if (asJson) return print(JSON.stringify({ whole, ...verdict }, jsonValue))
+  if (whole) return print(`${path}: whole: ${verdict.events} events, ${verdict.bytes} bytes, ended: ${verdict.reason}`)
+  const faults = [
+    verdict.complete ? '' : 'its end is missing (the recorder was killed, or still runs)',
+    verdict.lost > 0n ? `${verdict.lost} transactions were lost while recording` : '',
+    verdict.unexplained > 0n ? `${verdict.unexplained} numbers of the stream are missing` : '',
+    ...verdict.partial.map((reason) => `a part: ${reason}`),
+  ]
+  await print(`${path}: not whole: ${faults.filter((fault) => fault !== '').join('; ')}; ${verdict.events} events are sound`)
+}
