@@ -27,7 +27,12 @@ export class LineWriter {
     const piece = this.#piece
     this.#piece = ''
     if (this.closed || piece === '') return
-    if (!this.#stream.write(piece)) await Promise.race([once(this.#stream, 'drain'), once(this.#stream, 'close')]).catch(() => undefined)
+    if (!this.#stream.write(piece)) {
+      // whichever does not come must not be listened for any longer
+      const over = new AbortController()
+      await Promise.race([once(this.#stream, 'drain', over), once(this.#stream, 'close', over)]).catch(() => undefined)
+      over.abort()
+    }
     // an EPIPE is reported in the next turn of the event loop
     await new Promise((resolve) => setImmediate(resolve))
   }

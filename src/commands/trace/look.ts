@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: MIT
-// info, cat, verify: what is in a trace.
+// info, cat, verify, diff: what is in a trace, or in two.
 import type { Argv } from 'yargs'
-import { exitCodes } from '../../errors.js'
+import { UsageError, exitCodes } from '../../errors.js'
 import { catTrace } from '../../trace/cat.js'
+import { compareTraces, forgivenText } from '../../trace/diff/compare.js'
 import { infoText } from '../../trace/info-text.js'
 import { summarizeTrace } from '../../trace/info.js'
 import { jsonValue } from '../../trace/json.js'
 import { LineWriter } from '../../trace/line-writer.js'
 import { isWhole, verifyTrace } from '../../trace/verify.js'
-import { type ChoiceArgs, choice, chosen, file, type FileArgs, json, print, reading } from './options.js'
+import { type ChoiceArgs, choice, chosen, file, type FileArgs, json, print, printLines, reading, readingAll } from './options.js'
 
 interface CatArgs extends FileArgs, ChoiceArgs {
   format: 'text' | 'ndjson'
+  data: boolean
+}
+
+interface DiffArgs {
+  a: string
+  b: string
+  context: number
+  config: boolean
   data: boolean
 }
 
@@ -38,6 +47,28 @@ export function withLook(yargs: Argv): Argv {
       builder: (y) => json(file(y)),
       handler: (argv) => verify(argv.file, argv.json),
     })
+    .command<DiffArgs>({
+      command: 'diff <a> <b>',
+      describe: 'what two traces say differently, whatever their times, addresses and polls: 0 nothing, 1 something',
+      builder: (y) =>
+        y
+          .positional('a', { type: 'string', demandOption: true, describe: 'a trace (.pciem)' })
+          .positional('b', { type: 'string', demandOption: true, describe: 'another' })
+          .option('context', { alias: 'U', type: 'number', default: 3, requiresArg: true, describe: 'lines around each difference' })
+          .option('config', { type: 'boolean', default: false, describe: 'compare config accesses of the PCI core and of userspace, too' })
+          .option('data', { type: 'boolean', default: true, describe: 'compare the bytes that DMA moved; --no-data: only where and how many' }) as unknown as Argv<DiffArgs>,
+      handler: diff,
+    })
+}
+
+async function diff({ a, b, context, config, data }: DiffArgs): Promise<void> {
+  if (!Number.isInteger(context) || context < 0) throw new UsageError('--context wants a number of lines')
+  const comparison = await readingAll([a, b], ([left, right]) => compareTraces(left!, right!, { context, config, data }))
+  const { same, removed, added, forgiven, lines } = comparison
+  if (!same) process.exitCode = exitCodes.failed
+  const forgiveness = forgivenText(forgiven)
+  const verdict = same ? 'the same' : `${removed} only in the first, ${added} only in the second`
+  await printLines([...lines, `${verdict}${forgiveness && `. Not compared: ${forgiveness}`}`])
 }
 
 async function info(path: string, asJson: boolean): Promise<void> {

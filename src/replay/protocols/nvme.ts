@@ -43,6 +43,12 @@ export class NvmeIdentifiers implements Identifiers {
     return []
   }
 
+  /** How many entries an open queue has; 0: there is no such queue. */
+  entries(kind: 'submission' | 'completion', queue: number): number {
+    const [queues, bytes] = kind === 'submission' ? [this.#submission, COMMAND_BYTES] : [this.#completion, COMPLETION_BYTES]
+    return Number(queues.get(queue)?.length ?? 0n) / bytes
+  }
+
   #write({ bar, addr, width, value }: TraceEvent): void {
     if (bar !== 0 || addr >= BigInt(REGISTERS_END)) return
     const at = Number(addr)
