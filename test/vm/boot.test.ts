@@ -1,30 +1,11 @@
 // SPDX-License-Identifier: MIT
-import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { projectRoot } from '../../src/vm/paths.js'
 import { onEachGuest } from '../harness/guest.js'
-
-interface Outcome {
-  status: number | null
-  stdout: Buffer
-  stderr: string
-}
-
-/** The launcher as a user calls it, with none of its streams a terminal. */
-async function vm(args: string[], input: string | Buffer = '', env: Record<string, string> = {}): Promise<Outcome> {
-  const child = spawn(join(projectRoot, 'bin/pciem'), ['vm', ...args], { cwd: projectRoot, env: { ...process.env, ...env } })
-  const out: Buffer[] = []
-  let stderr = ''
-  child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
-  child.stdin.on('error', () => {})
-  child.stdin.end(input)
-  const status = await new Promise<number | null>((resolve) => child.on('close', resolve))
-  return { status, stdout: Buffer.concat(out), stderr }
-}
+import { bare, vm } from '../harness/launcher.js'
 
 onEachGuest('a guest', (guest) => {
   test('keeps stdout, stderr and the status apart', async () => {
@@ -76,7 +57,6 @@ onEachGuest('a guest', (guest) => {
 })
 
 describe('pciem vm', () => {
-  const bare = ['--no-module', '--smp', '1']
   let folder: string
 
   beforeAll(() => {

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// The ways in which a guest, its launcher or its QEMU come to an end from outside.
+import { spawn } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { describe, expect, test, vi } from 'vitest'
+import { bootVm } from '../../src/vm/machine.js'
+import { projectRoot } from '../../src/vm/paths.js'
+import { bare, vm } from '../harness/launcher.js'
+
+const sleeping = [...bare, '--', 'sh', '-c', 'echo up; sleep 60']
+
+function qemuOf(launcher: number): number {
+  return Number(readFileSync(`/proc/${launcher}/task/${launcher}/children`, 'utf8').trim().split(' ')[0])
+}
+
+describe('pciem vm', () => {
+  test('reports a killed QEMU, and 70', async () => {
+    const { status, stderr } = await vm(sleeping, '', (launcher) => void process.kill(qemuOf(launcher), 'SIGKILL'))
+    expect(status).toBe(70)
+    expect(stderr).toMatch(/^pciem: QEMU was killed by SIGKILL$/m)
+  })
+
+  test('leaves no QEMU behind when it is killed itself', async () => {
+    let qemu = 0
+    const { status } = await vm(sleeping, '', (launcher) => {
+      qemu = qemuOf(launcher)
+      process.kill(launcher, 'SIGKILL')
+    })
+    expect(status).toBeNull()
+    await vi.waitFor(() => expect(existsSync(`/proc/${qemu}`)).toBe(false), { timeout: 30_000 })
+  })
+
+  test('passes ^C on to the command', async () => {
+    const script = 'trap "echo interrupted; exit 3" INT; echo up; while :; do sleep 0.1; done'
+    const { status, stdout } = await vm([...bare, '--', 'sh', '-c', script], '', (launcher) => void process.kill(launcher, 'SIGINT'))
+    expect({ status, stdout: stdout.toString() }).toEqual({ status: 3, stdout: 'up\ninterrupted\n' })
+  })
+
+  test('ends the guest on SIGTERM', async () => {
+    const { status } = await vm(sleeping, '', (launcher) => void process.kill(launcher, 'SIGTERM'))
+    expect(status).toBe(143)
+  })
+
+  test('gives the command a terminal where it has one itself', async () => {
+    const command = ['bin/pciem', 'vm', ...bare, '--', 'sh', '-c', "'stty size; test -t 0 && test -t 1 && test -t 2 && echo all; exit 9'"].join(' ')
+    const terminal = spawn('script', ['-qec', `stty rows 33 cols 101; ${command}`, '/dev/null'], { cwd: projectRoot, stdio: ['pipe', 'pipe', 'inherit'] })
+    let text = ''
+    terminal.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
+    const status = await new Promise<number | null>((resolve) => terminal.on('close', resolve))
+    expect(text).toMatch(/33 101\r\nall\r\n/)
+    expect(status).toBe(9)
+  })
+
+  test('ends a guest that hangs', async () => {
+    const guest = await bootVm({ module: false, smp: 1, silenceSeconds: 3 })
+    const hung = guest.run('sleep 60')
+    process.kill(guest.link.pid ?? 0, 'SIGSTOP')
+    await expect(hung).rejects.toMatchObject({ exitCode: 70, message: expect.stringMatching(/^the guest hangs: no sign of life for \d+ s$/) as string })
+  })
+
+  test('works under an IOMMU, and with a device of the emulator', async () => {
+    const { status, stdout } = await vm([...bare, '--iommu', '--device', 'edu', '--', 'sh', '-c', 'ls -d /sys/class/iommu/dmar0; cat /sys/bus/pci/devices/*/device'])
+    expect(status).toBe(0)
+    expect(stdout.toString()).toMatch(/^\/sys\/class\/iommu\/dmar0$[^]*^0x11e8$/m)
+  })
+})
