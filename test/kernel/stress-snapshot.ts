@@ -39,12 +39,12 @@ export async function takeSnapshot(guest: Guest): Promise<Snapshot> {
 const others = /^(vmap_area|dentry|.*inode.*|ovl_|9p|p9_|filp|buffer_head|radix_tree_node|xfs|ext4|jbd2|vm_area_struct|anon_vma|maple_node|task_struct|pid|cred|mm_struct|files_cache|sig|sock|.*[uU][nN][iI][xX]|names_cache|lsm_|shmem|bio|request_|scsi|debug_objects|Acpi|trace_)/
 
 /** Caches with an object more for each of `devices` than before: `name +objects`. */
-export function grownSlabs(before: Snapshot, after: Snapshot, devices: number): string[] {
+export function grownSlabs(before: Snapshot, after: Snapshot, devices: number, cpus: number): string[] {
   const grown: string[] = []
   for (const [name, { objects, perSlab }] of after.slabs) {
     const more = objects - (before.slabs.get(name)?.objects ?? 0)
-    // A slab that a CPU is working on counts as full.
-    if (more - perSlab >= devices && !others.test(name)) grown.push(`${name} +${more}`)
+    // The slab that a CPU is working on counts as full.
+    if (more - cpus * perSlab >= devices && !others.test(name)) grown.push(`${name} +${more}`)
   }
   return grown
 }

@@ -14,7 +14,7 @@ for shrink in /sys/kernel/slab/*/shrink; do
 	echo 1 >"$shrink" 2>/dev/null || :
 done
 echo "== slabs"
-awk 'NR > 2 { print $1, $2, $4 }' /proc/slabinfo
+awk 'NR > 2 { print $1, $2, $5 }' /proc/slabinfo
 echo "== memory"
 awk '{ sub(":", "", $1); print $1, $2 }' /proc/meminfo
 echo "== vmalloc"
