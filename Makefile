@@ -18,6 +18,7 @@ help:
 	@echo 'make bench   measure'
 	@echo 'make soak    long runs: replays by the thousand, minutes of random load'
 	@echo 'make check   types, licences and all tests'
+	@echo 'make test-view the page of `trace view` in Chromium; pictures of it in build/view/'
 	@echo
 	@echo 'make setup   packages, npm modules and guest kernels'
 	@echo 'make build   addon, TypeScript and kernel modules'
@@ -59,6 +60,10 @@ demo: build
 .PHONY: test
 test: build
 	@scripts/test.sh
+
+.PHONY: test-view
+test-view: dist/.built
+	@scripts/test-view.sh
 
 .PHONY: bench
 bench: build

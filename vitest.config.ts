@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { defineConfig } from 'vitest/config'
 
-// `unit` runs anywhere. `kernel` boots virtual machines: its files run one after the other in one
+// `unit` runs anywhere. `view` needs Chromium. `kernel` boots virtual machines: its files run one after the other in one
 // process, which keeps its guests up from file to file.
 export default defineConfig({
   test: {
@@ -10,8 +10,15 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/kernel/**', 'test/vm/boot*.test.ts'],
+          exclude: ['test/kernel/**', 'test/view/**', 'test/vm/boot*.test.ts'],
           testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: 'view',
+          include: ['test/view/**/*.test.ts'],
+          testTimeout: 120_000,
         },
       },
       {

@@ -10,6 +10,6 @@ export const command: CommandModule = {
   describe: 'look into, check and convert traces',
   builder: (yargs) => withConvert(withMake(withLook(yargs))),
   handler: ({ verb }) => {
-    throw new UsageError(`no 'trace ${String(verb)}'; it is info, cat, verify, diff, filter, merge, export, import, recover or alter`)
+    throw new UsageError(`no 'trace ${String(verb)}'; it is info, cat, verify, diff, filter, merge, export, import, view, recover or alter`)
   },
 }

@@ -98,6 +98,13 @@ describe('pciem trace', { timeout: 60_000 }, () => {
     expect(trace('import', golden, '-o', back, '--force')).toMatchObject({ status: 65, stderr: expect.stringMatching(/no log of mmiotrace/) })
   })
 
+  it('view writes one page, once', () => {
+    const page = dir.path('page.html')
+    expect(trace('view', golden, '-o', page)).toMatchObject({ status: 0, stdout: expect.stringMatching(/page\.html: 18 events, \d+ bytes; open it in a browser\n$/) })
+    expect(readFileSync(page, 'utf8')).toMatch(/^<!doctype html>/)
+    expect(trace('view', golden, '-o', page)).toMatchObject({ status: 2, stderr: expect.stringMatching(/exists already/) })
+  })
+
   it('recover saves what is whole: 0 all, 3 some, 1 nothing', () => {
     const path = dir.path('broken.pciem')
     writeFileSync(path, readFileSync(golden))

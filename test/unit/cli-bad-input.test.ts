@@ -63,7 +63,7 @@ describe('a wrong command line ends with status 2 and one line that says what is
     [['replay', '/nonexistent'], /^pciem: cannot read \/nonexistent: there is no such file; check the name$/m],
     [['replay', golden, '--times', '0'], /^pciem: --times needs a whole number from 1 on$/m],
     [['trace'], /^pciem: an argument is missing: pciem trace <verb>/],
-    [['trace', 'frobnicate', golden], /^pciem: no 'trace frobnicate'; it is info, cat, verify, diff, filter, merge, export, import, recover or alter$/m],
+    [['trace', 'frobnicate', golden], /^pciem: no 'trace frobnicate'; it is info, cat, verify, diff, filter, merge, export, import, view, recover or alter$/m],
     [['trace', 'info', '/nonexistent'], /^pciem: cannot read \/nonexistent: there is no such file; check the name$/m],
     [['trace', 'info', projectRoot], /^pciem: cannot read \S+: it is a folder$/m],
     [['trace', 'cat', golden, '--kind', 'frob'], /^pciem: no kind 'frob'; there are cfg-read, /],

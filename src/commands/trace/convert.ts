@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// export, import: to and from what other programs read and write.
+// export, import, view: to and from what other programs read and write.
 import { readFileSync } from 'node:fs'
 import type { Argv } from 'yargs'
 import { exitCodes } from '../../errors.js'
@@ -8,6 +8,7 @@ import { importMmiotrace } from '../../trace/mmiotrace-import.js'
 import { mmiotraceLines } from '../../trace/mmiotrace.js'
 import { perfettoLines } from '../../trace/perfetto.js'
 import type { TraceReader } from '../../trace/reader.js'
+import { writePage } from '../../trace/view/page.js'
 import { writeLines } from '../../trace/text-file.js'
 import { file, type FileArgs, output, type OutputArgs, print, printLines, reading } from './options.js'
 
@@ -45,6 +46,17 @@ export function withConvert(yargs: Argv): Argv {
       builder: (y) => output(y.positional('file', { type: 'string', demandOption: true, describe: 'a log of mmiotrace (text)' })),
       handler: importLog,
     })
+    .command<FileArgs & OutputArgs>({
+      command: 'view <file>',
+      describe: 'write a web page that shows the trace as a timeline: one file, with everything in it',
+      builder: (y) => output(file(y)),
+      handler: view,
+    })
+}
+
+async function view({ file: path, output: to, force }: FileArgs & OutputArgs): Promise<void> {
+  const { events, bytes } = await reading(path, (reader) => writePage(reader, to, { force }))
+  await print(`${to}: ${events} events, ${bytes} bytes; open it in a browser`)
 }
 
 async function exportTrace({ file: path, format, output: to, force }: ExportArgs): Promise<void> {
