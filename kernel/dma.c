@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the device does to the driver's memory: reads, writes and atomics, each
- * checked against the function's mappings, each a transaction. A transfer goes in
+ * What the device does to the driver's memory: reads and writes (atomic.c has the
+ * atomics), each checked against the function's mappings, each a transaction. A transfer goes in
  * chunks, a transaction each; a chunk's bytes are moved in slices, so that neither
  * interrupts nor an unmap wait for long.
  *
@@ -21,7 +21,6 @@
 
 #define SLICE		4096U
 #define MAX_LENGTH	SZ_1G
-#define SMALL		256		/* bytes on the stack: completions, descriptors */
 
 /* ---------------------------------------------------------------------- one chunk */
 
@@ -67,7 +66,7 @@ static u32 move_slices(struct pciem_iommu *iommu, u64 iova, void *buf, u32 len,
 	return done;
 }
 
-static int fault_errno(u64 fault)
+int pciem_fault_errno(u64 fault)
 {
 	switch (fault) {
 	case 0:
@@ -82,7 +81,7 @@ static int fault_errno(u64 fault)
 }
 
 /* State NEW has no mappings, and nobody may look for them. */
-static int dma_allowed(struct pciem_func *f)
+int pciem_dma_allowed(struct pciem_func *f)
 {
 	u32 state = smp_load_acquire(&f->slot->state);
 
@@ -116,7 +115,7 @@ static int dma_chunk(struct pciem_func *f, u64 iova, void *buf, u32 len, bool wr
 	int err;
 
 	*moved = 0;
-	err = dma_allowed(f);
+	err = pciem_dma_allowed(f);
 	if (err)
 		return err;
 	if (!(pciem_config_command(f) & PCI_COMMAND_MASTER)) {
@@ -132,7 +131,7 @@ static int dma_chunk(struct pciem_func *f, u64 iova, void *buf, u32 len, bool wr
 	}
 	if (fault)
 		pciem_stream_fault(f, fault, 0xff, 0, iova + *moved, cause);
-	return fault_errno(fault);
+	return pciem_fault_errno(fault);
 }
 
 int pciem_dma_kernel(struct pciem_func *f, u64 iova, void *buf, u32 len, bool write, u64 cause,
@@ -149,26 +148,25 @@ int pciem_dma_kernel(struct pciem_func *f, u64 iova, void *buf, u32 len, bool wr
 
 /* --------------------------------------------------------------------- owner's calls */
 
-static int dma_user_chunks(struct pciem_func *f, const struct pciem_dma *arg, void *buf, u32 room)
+int pciem_dma_transfer(struct pciem_func *f, struct pciem_dma_buffer *b, u64 iova, u64 user, u32 length,
+		       bool more)
 {
-	bool write = arg->flags == PCIEM_DMA_WRITE;
-	u64 iova = arg->guest_iova;
-	void __user *user = u64_to_user_ptr(arg->user_addr);
-	u32 left = arg->length, len, moved;
+	void __user *at = u64_to_user_ptr(user);
+	u32 left = length, len, moved;
 	int err;
 
 	while (left) {
-		len = min(left, room);
+		len = min(left, b->room);
 		/* Once, into our own memory: what is recorded is what the driver gets. */
-		if (write && copy_from_user(buf, user, len))
+		if (b->write && copy_from_user(b->data, at, len))
 			return -EFAULT;
-		err = dma_chunk(f, iova, buf, len, write, 0, left > len, &moved);
-		if (!write && moved && copy_to_user(user, buf, moved))
+		err = dma_chunk(f, iova, b->data, len, b->write, 0, more || left > len, &moved);
+		if (!b->write && moved && copy_to_user(at, b->data, moved))
 			return -EFAULT;
 		if (err)
 			return err;
 		iova += len;
-		user += len;
+		at += len;
 		left -= len;
 		if (fatal_signal_pending(current))
 			return -EINTR;
@@ -177,129 +175,36 @@ static int dma_user_chunks(struct pciem_func *f, const struct pciem_dma *arg, vo
 	return 0;
 }
 
+int pciem_dma_buffer_init(struct pciem_dma_buffer *b, u32 length, u32 flags)
+{
+	if ((flags != PCIEM_DMA_READ && flags != PCIEM_DMA_WRITE) || !length || length > MAX_LENGTH)
+		return -EINVAL;
+	b->write = flags == PCIEM_DMA_WRITE;
+	b->room = min(length, PCIEM_DMA_CHUNK);
+	b->data = b->room > sizeof(b->small) ? kvmalloc(b->room, GFP_KERNEL) : b->small;
+	return b->data ? 0 : -ENOMEM;
+}
+
+void pciem_dma_buffer_free(struct pciem_dma_buffer *b)
+{
+	if (b->data != b->small)
+		kvfree(b->data);
+}
+
+/* There is one address space: see docs/dma.md, PASID. */
 int pciem_dma_user(struct pciem_func *f, const struct pciem_dma *arg)
 {
-	u8 small[SMALL];
-	void *buf = small;
-	u32 room = min(arg->length, PCIEM_DMA_CHUNK);
+	struct pciem_dma_buffer b;
 	int ret;
 
-	if ((arg->flags != PCIEM_DMA_READ && arg->flags != PCIEM_DMA_WRITE) ||
-	    !arg->length || arg->length > MAX_LENGTH || arg->guest_iova + arg->length < arg->guest_iova)
+	if (arg->guest_iova + arg->length < arg->guest_iova)
 		return -EINVAL;
 	if (arg->pasid)
 		return -EOPNOTSUPP;
-	if (room > sizeof(small)) {
-		buf = kvmalloc(room, GFP_KERNEL);
-		if (!buf)
-			return -ENOMEM;
-	}
-	ret = dma_user_chunks(f, arg, buf, room);
-	if (buf != small)
-		kvfree(buf);
+	ret = pciem_dma_buffer_init(&b, arg->length, arg->flags);
+	if (ret)
+		return ret;
+	ret = pciem_dma_transfer(f, &b, arg->guest_iova, arg->user_addr, arg->length, false);
+	pciem_dma_buffer_free(&b);
 	return ret;
-}
-
-/* --------------------------------------------------------------------------- atomics */
-
-struct atomic_access {
-	struct pciem_func *f;
-	const struct pciem_dma_atomic *arg;
-	u64 fault;
-};
-
-static u64 atomic_result(const struct pciem_dma_atomic *arg, u64 old)
-{
-	switch (arg->op_type) {
-	case PCIEM_ATOMIC_FETCH_ADD:
-		return old + arg->operand;
-	case PCIEM_ATOMIC_FETCH_SUB:
-		return old - arg->operand;
-	case PCIEM_ATOMIC_SWAP:
-		return arg->operand;
-	case PCIEM_ATOMIC_CAS:
-		return old == arg->compare ? arg->operand : old;
-	case PCIEM_ATOMIC_FETCH_AND:
-		return old & arg->operand;
-	case PCIEM_ATOMIC_FETCH_OR:
-		return old | arg->operand;
-	default:
-		return old ^ arg->operand;
-	}
-}
-
-/* The driver's CPU may have its own atomics on the same word. */
-static u64 atomic_do(u64 *word, const struct pciem_dma_atomic *arg)
-{
-	u64 old = READ_ONCE(*word);
-
-	while (!try_cmpxchg64(word, &old, atomic_result(arg, old)))
-		;
-	return old;
-}
-
-/* A dry run finds a fault before the operation gets its place in the stream. */
-static bool atomic_run(struct atomic_access *a, bool dry, u64 *old)
-{
-	struct pciem_iommu *iommu = a->f->iommu;
-	unsigned long flags;
-	void *va;
-	bool ok;
-
-	raw_spin_lock_irqsave(&iommu->lock, flags);
-	ok = pciem_iommu_translate(iommu, a->arg->guest_iova, 8, PCIEM_ACCESS_READ, &va,
-				   &a->fault) == 8 &&
-	     pciem_iommu_translate(iommu, a->arg->guest_iova, 8, PCIEM_ACCESS_WRITE, &va,
-				   &a->fault) == 8;
-	if (ok && !dry)
-		*old = atomic_do(va, a->arg);
-	raw_spin_unlock_irqrestore(&iommu->lock, flags);
-	if (!ok && !a->fault)
-		a->fault = PCIEM_FAULT_IOMMU_UNMAPPED;
-	return ok;
-}
-
-static void atomic_apply(struct pciem_txn *txn, void *arg)
-{
-	atomic_run(arg, false, &txn->rec.value);
-}
-
-/*
- * An AtomicOp of 8 bytes, on an address aligned to them: the call has no width of its
- * own, and this is the one that its users expect.
- */
-int pciem_dma_atomic(struct pciem_func *f, struct pciem_dma_atomic *arg)
-{
-	u64 payload[3] = { arg->op_type, arg->operand, arg->compare };
-	struct atomic_access a = { .f = f, .arg = arg };
-	struct pciem_txn txn = {
-		.rec = {
-			.kind = PCIEM_RECORD_DMA_ATOMIC, .func = f->num, .bar = 0xff, .width = 8,
-			.addr = arg->guest_iova, .data_len = sizeof(payload),
-		},
-		.data = payload,
-		.apply = atomic_apply,
-		.arg = &a,
-	};
-	u64 unused;
-	int err;
-
-	if (arg->op_type < PCIEM_ATOMIC_FETCH_ADD || arg->op_type > PCIEM_ATOMIC_FETCH_XOR ||
-	    !IS_ALIGNED(arg->guest_iova, 8))
-		return -EINVAL;
-	if (arg->pasid)
-		return -EOPNOTSUPP;
-	err = dma_allowed(f);
-	if (err)
-		return err;
-	if (!(pciem_config_command(f) & PCI_COMMAND_MASTER))
-		a.fault = PCIEM_FAULT_NO_BUS_MASTER;
-	else if (atomic_run(&a, true, &unused))
-		pciem_stream_emit(f->slot, &txn);
-	if (a.fault) {
-		pciem_stream_fault(f, a.fault, 0xff, 8, arg->guest_iova, 0);
-		return fault_errno(a.fault);
-	}
-	arg->result = txn.rec.value;
-	return 0;
 }

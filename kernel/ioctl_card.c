@@ -116,28 +116,31 @@ static int call_dma(struct pciem_slot *slot, void *argp)
 	const struct pciem_dma *arg = argp;
 	struct pciem_func *f = func_get(slot, arg->func);
 
-	if (IS_ERR(f))
-		return PTR_ERR(f);
-	if (!arg->length || arg->length > SZ_1G ||
-	    (arg->flags != PCIEM_DMA_READ && arg->flags != PCIEM_DMA_WRITE))
-		return -EINVAL;
-	if (arg->pasid)
-		return -EOPNOTSUPP;
-	return pciem_dma_user(f, arg);
+	return IS_ERR(f) ? PTR_ERR(f) : pciem_dma_user(f, arg);
 }
 
 static int call_dma_atomic(struct pciem_slot *slot, void *argp)
 {
 	struct pciem_dma_atomic *arg = argp;
 	struct pciem_func *f = func_get(slot, arg->func);
+	struct pciem_atomic_op op = {
+		.iova = arg->guest_iova, .operand = arg->operand, .compare = arg->compare,
+		.type = arg->op_type, .width = 8,
+	};
 
 	if (IS_ERR(f))
 		return PTR_ERR(f);
-	if (arg->op_type < PCIEM_ATOMIC_FETCH_ADD || arg->op_type > PCIEM_ATOMIC_FETCH_XOR)
-		return -EINVAL;
 	if (arg->pasid)
 		return -EOPNOTSUPP;
-	return pciem_dma_atomic(f, arg);
+	return pciem_dma_atomic(f, &op, 0, &arg->result);
+}
+
+static int call_dma_indirect(struct pciem_slot *slot, void *argp)
+{
+	const struct pciem_dma_indirect *arg = argp;
+	struct pciem_func *f = func_get(slot, arg->func);
+
+	return IS_ERR(f) ? PTR_ERR(f) : pciem_dma_indirect(f, arg);
 }
 
 static int call_bar_info(struct pciem_slot *slot, void *argp)
@@ -184,6 +187,7 @@ const struct call pciem_card_calls[] = {
 	{ PCIEM_DMA_ATOMIC, 48, CALL_DEVICE | CALL_OUT, .fn = call_dma_atomic },
 	{ PCIEM_GET_BAR_INFO, 32, CALL_OUT, .fn = call_bar_info },
 	{ PCIEM_SET_EVENTFD, 8, CALL_LOCKED, .fn = call_set_eventfd },
+	{ PCIEM_DMA_INDIRECT, 48, CALL_DEVICE, .fn = call_dma_indirect },
 	{ PCIEM_TRACE_BAR, 12, CALL_LOCKED, .fn = call_trace_bar },
 	{ PCIEM_START, 0, 0, .fn = call_start },
 };

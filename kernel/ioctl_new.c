@@ -228,6 +228,22 @@ static int call_remove(struct pciem_slot *slot, void *argp)
 	return wait_for_completion_killable(&slot->removed);
 }
 
+static int call_atomic(struct pciem_slot *slot, void *argp)
+{
+	struct pciem_atomic *arg = argp;
+	struct pciem_func *f = func_get(slot, arg->func);
+	struct pciem_atomic_op op = {
+		.iova = arg->iova, .operand = arg->operand, .compare = arg->compare,
+		.type = arg->op_type, .width = arg->width,
+	};
+
+	if (IS_ERR(f))
+		return PTR_ERR(f);
+	if (arg->reserved || (arg->width != 4 && arg->width != 8))
+		return -EINVAL;
+	return pciem_dma_atomic(f, &op, 0, &arg->result);
+}
+
 const struct call pciem_new_calls[] = {
 	{ PCIEM_INFO, sizeof(struct pciem_info), CALL_FILE | CALL_OUT, .file_fn = call_info },
 	{ PCIEM_SLOT_INFO, sizeof(struct pciem_slot_info), CALL_FILE | CALL_OUT,
@@ -244,6 +260,7 @@ const struct call pciem_new_calls[] = {
 	{ PCIEM_SEQ_START, sizeof(struct pciem_seq_start), CALL_LOCKED, .fn = call_seq_start },
 	{ PCIEM_SEQ_PUSH, sizeof(struct pciem_seq_push), 0, .fn = call_seq_push },
 	{ PCIEM_SEQ_STATUS, sizeof(struct pciem_seq_status), CALL_OUT, .fn = call_seq_status },
+	{ PCIEM_ATOMIC, sizeof(struct pciem_atomic), CALL_DEVICE | CALL_OUT, .fn = call_atomic },
 	{ PCIEM_REMOVE, sizeof(struct pciem_remove), 0, .fn = call_remove },
 };
 

@@ -48,4 +48,22 @@ struct pciem_iommu {
 u64 pciem_iommu_translate(struct pciem_iommu *iommu, u64 iova, u64 len, unsigned int access,
 			  void **va, u64 *fault);
 
+/* dma.c: what a fault is for the owner's call, 0 for none; and whether there can be DMA at all. */
+int pciem_fault_errno(u64 fault);
+int pciem_dma_allowed(struct pciem_func *f);
+
+/* One call's way between the owner's memory and the driver's. */
+struct pciem_dma_buffer {
+	void *data;
+	u32 room;
+	bool write;			/* to the driver's memory */
+	u8 small[256];			/* completions, descriptors */
+};
+/* flags: PCIEM_DMA_READ or WRITE; -EINVAL for others, and for a length out of range. */
+int pciem_dma_buffer_init(struct pciem_dma_buffer *b, u32 length, u32 flags);
+void pciem_dma_buffer_free(struct pciem_dma_buffer *b);
+/* length bytes of contiguous IOVAs; more: the same transfer goes on elsewhere. Killable. */
+int pciem_dma_transfer(struct pciem_func *f, struct pciem_dma_buffer *b, u64 iova, u64 user, u32 length,
+		       bool more);
+
 #endif /* PCIEM_IOMMU_H */

@@ -207,14 +207,21 @@ void pciem_irq_config_changed(struct pciem_func *f);	/* MSI-X enable/mask bits o
 /* A store into a BAR that may hold the MSI-X table (vector control is authoritative in the irq chip; this keeps the PBA right). */
 u32 pciem_irq_current(void);				/* low 29 bits of the irq record that opened this hard-irq context, 0 none */
 
-/* ------------------------------------------------------------- iommu.c, dma.c */
+/* ------------------------------------------- iommu.c, dma.c, atomic.c, prp.c */
 extern const struct dma_map_ops pciem_dma_ops;		/* iommu.c */
 int pciem_iommu_init(struct pciem_func *f);
 void pciem_iommu_exit(struct pciem_func *f);		/* reports leaked mappings with one log line */
 int pciem_dma_maps(struct pciem_func *f, struct pciem_dma_maps *arg);
 /* The DMA call: user_addr side in chunks of 64 KiB. */
 int pciem_dma_user(struct pciem_func *f, const struct pciem_dma *arg);
-int pciem_dma_atomic(struct pciem_func *f, struct pciem_dma_atomic *arg);
+int pciem_dma_indirect(struct pciem_func *f, const struct pciem_dma_indirect *arg);	/* prp.c */
+/* atomic.c. -EINVAL: no such operation, or the address is no multiple of width. Any context. */
+struct pciem_atomic_op {
+	u64 iova, operand, compare;
+	u32 type;			/* PCIEM_ATOMIC_* */
+	u8 width;			/* 4, 8 */
+};
+int pciem_dma_atomic(struct pciem_func *f, const struct pciem_atomic_op *op, u64 cause, u64 *old);
 /*
  * One chunk (<= PCIEM_DMA_CHUNK) between kernel memory and the driver's, as one
  * transaction; any context. Returns bytes moved before a fault, or the error.

@@ -180,6 +180,39 @@ static void action_dma(struct pciem_seq *seq, const struct seq_step *action)
 	}
 }
 
+static void action_atomic(struct pciem_seq *seq, const struct seq_step *action)
+{
+	struct pciem_atomic_op op = {
+		.type = get_unaligned((const u64 *)action->data->bytes),
+		.operand = get_unaligned((const u64 *)(action->data->bytes + 8)),
+		.compare = get_unaligned((const u64 *)(action->data->bytes + 16)),
+		.width = action->width,
+	};
+	unsigned long flags;
+	u64 old = 0;
+	int err;
+
+	raw_spin_lock_irqsave(&seq->lock, flags);
+	op.iova = pciem_seq_translate(seq, action->addr);
+	raw_spin_unlock_irqrestore(&seq->lock, flags);
+	err = pciem_dma_atomic(seq->slot->func[action->func], &op, action->cause_seq, &old);
+	if (err) {
+		action_failed(seq, action, PCIEM_RECORD_DMA_ATOMIC, op.iova, err);
+	} else if (old != action->value) {
+		/* The device has read the value before, and it differs. */
+		struct seq_divergence d = {
+			.reason = PCIEM_DIVERGED_PAYLOAD, .index = action->index,
+			.kind = PCIEM_RECORD_DMA_ATOMIC, .func = action->func, .bar = 0xff,
+			.addr = op.iova, .expected = action->value, .actual = old,
+			.expected_data = (const u8 *)&action->value, .actual_data = (const u8 *)&old,
+			.data_len = action->width, .device = true,
+		};
+
+		d.payload_offset = __ffs64(action->value ^ old) / 8;
+		pciem_seq_diverge(seq, &d);
+	}
+}
+
 static void action_wait(struct pciem_seq *seq, const struct seq_step *action)
 {
 	unsigned long flags;
@@ -199,6 +232,9 @@ static void action_run(struct pciem_seq *seq, const struct seq_step *action)
 	case PCIEM_SEQ_DO_DMA_WRITE:
 	case PCIEM_SEQ_DO_DMA_READ:
 		action_dma(seq, action);
+		break;
+	case PCIEM_SEQ_DO_DMA_ATOMIC:
+		action_atomic(seq, action);
 		break;
 	case PCIEM_SEQ_DO_IRQ:
 		err = pciem_irq_inject(f, action->addr, action->cause_seq);

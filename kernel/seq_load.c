@@ -47,7 +47,10 @@ static int step_check_action(const struct pciem_seq_step *u)
 {
 	bool dma = u->op == PCIEM_SEQ_DO_DMA_WRITE || u->op == PCIEM_SEQ_DO_DMA_READ;
 
-	if (dma ? !u->data_len || u->data_len > PCIEM_DMA_CHUNK : u->data_len || u->nr_fields)
+	if (u->op == PCIEM_SEQ_DO_DMA_ATOMIC) {
+		if (u->data_len != SEQ_ATOMIC_DATA || u->nr_fields || (u->width != 4 && u->width != 8))
+			return -EINVAL;
+	} else if (dma ? !u->data_len || u->data_len > PCIEM_DMA_CHUNK : u->data_len || u->nr_fields)
 		return -EINVAL;
 	if (u->nr_fields > SEQ_FIELDS || (u->nr_fields && u->flags & PCIEM_SEQ_NO_COMPARE))
 		return -EINVAL;
@@ -72,6 +75,7 @@ static int step_check(struct pciem_seq *seq, const struct pciem_seq_step *u, u64
 	case PCIEM_SEQ_EXPECT_CFG_WRITE ... PCIEM_SEQ_EXPECT_DMA_MAP:
 		return step_check_expect(f, u);
 	case PCIEM_SEQ_DO_DMA_WRITE ... PCIEM_SEQ_DO_MARK:
+	case PCIEM_SEQ_DO_DMA_ATOMIC:
 		return step_check_action(u);
 	default:
 		return -EINVAL;
@@ -80,7 +84,7 @@ static int step_check(struct pciem_seq *seq, const struct pciem_seq_step *u, u64
 
 static bool step_has_data(const struct pciem_seq_step *u)
 {
-	return u->op == PCIEM_SEQ_DO_DMA_WRITE ||
+	return u->op == PCIEM_SEQ_DO_DMA_WRITE || u->op == PCIEM_SEQ_DO_DMA_ATOMIC ||
 	       (u->op == PCIEM_SEQ_DO_DMA_READ && !(u->flags & PCIEM_SEQ_NO_COMPARE));
 }
 

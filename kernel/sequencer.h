@@ -23,6 +23,7 @@
 #define SEQ_PAIRS	16384
 #define SEQ_DATA_MAX	SZ_256M
 #define SEQ_FIELDS	1024
+#define SEQ_ATOMIC_DATA	24	/* bytes: operation, operand, compare */
 #define SEQ_ECHOES	8192
 #define SEQ_ECHO_BITS	10
 #define SEQ_STACK_TEXT	SZ_4K

@@ -72,10 +72,10 @@ static void calls(void)
 {
 	CALLS(PCIEM_CREATE_DEVICE, PCIEM_ADD_BAR, PCIEM_ADD_CAPABILITY, PCIEM_SET_CONFIG,
 		PCIEM_REGISTER, PCIEM_INJECT_IRQ, PCIEM_DMA, PCIEM_DMA_ATOMIC, PCIEM_GET_BAR_INFO,
-		PCIEM_SET_EVENTFD, PCIEM_TRACE_BAR, PCIEM_START, PCIEM_INFO, PCIEM_SLOT_INFO,
+		PCIEM_SET_EVENTFD, PCIEM_DMA_INDIRECT, PCIEM_TRACE_BAR, PCIEM_START, PCIEM_INFO, PCIEM_SLOT_INFO,
 		PCIEM_CONFIG, PCIEM_BAR_POLICY, PCIEM_RING_CREATE, PCIEM_MONITOR_CREATE,
 		PCIEM_MARK, PCIEM_DMA_MAPS, PCIEM_SEQ_START, PCIEM_SEQ_PUSH, PCIEM_SEQ_STATUS,
-		PCIEM_REMOVE)
+		PCIEM_REMOVE, PCIEM_ATOMIC)
 }
 
 static void constants(void)
@@ -123,6 +123,7 @@ static void constants(void)
 	CONSTS(PCIEM_SEQ_EXPECT_CFG_WRITE, PCIEM_SEQ_EXPECT_MMIO_READ,
 		PCIEM_SEQ_EXPECT_MMIO_WRITE, PCIEM_SEQ_EXPECT_DMA_MAP, PCIEM_SEQ_DO_DMA_WRITE,
 		PCIEM_SEQ_DO_DMA_READ, PCIEM_SEQ_DO_IRQ, PCIEM_SEQ_DO_WAIT, PCIEM_SEQ_DO_MARK,
+		PCIEM_SEQ_DO_DMA_ATOMIC,
 		PCIEM_SEQ_OPTIONAL, PCIEM_SEQ_REPEAT, PCIEM_SEQ_NO_COMPARE, PCIEM_SEQ_LAST,
 		PCIEM_SEQ_IDLE, PCIEM_SEQ_RUNNING, PCIEM_SEQ_DONE, PCIEM_SEQ_DIVERGED,
 		PCIEM_SEQ_STATE_DRY)
@@ -145,6 +146,8 @@ static void structures(void)
 	STRUCT(pciem_inject_irq, vector, func, reserved)
 	STRUCT(pciem_dma, guest_iova, user_addr, length, pasid, flags, func, reserved)
 	STRUCT(pciem_dma_atomic, guest_iova, operand, compare, op_type, pasid, result, func,
+		reserved)
+	STRUCT(pciem_dma_indirect, prp1, prp2, user_addr, length, page_size, pasid, flags, func,
 		reserved)
 	STRUCT(pciem_bar_info, bar_index, reserved, phys_addr, size, flags, func, reserved2)
 	STRUCT(pciem_set_eventfd, eventfd, reserved)
@@ -175,6 +178,7 @@ static void structures(void)
 		skipped, early, unexpected_maps, next_index, room, reason, index, kind, func, bar,
 		width, cpu, pid, context, comm, addr, expected, actual, payload_offset,
 		expected_bytes, actual_bytes, payload_bytes, stack_len, stack)
+	STRUCT(pciem_atomic, size, func, op_type, width, iova, operand, compare, result, reserved)
 	STRUCT(pciem_remove, size, flags)
 }
 

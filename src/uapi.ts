@@ -12,6 +12,7 @@ export const PCIEM_DMA = 0xc020af10
 export const PCIEM_DMA_ATOMIC = 0xc030af11
 export const PCIEM_GET_BAR_INFO = 0xc020af13
 export const PCIEM_SET_EVENTFD = 0x4008af15
+export const PCIEM_DMA_INDIRECT = 0xc030af18
 export const PCIEM_TRACE_BAR = 0xc00caf19
 export const PCIEM_START = 0x0000af1a
 export const PCIEM_INFO = 0x0000af40
@@ -26,6 +27,7 @@ export const PCIEM_SEQ_START = 0x0000af48
 export const PCIEM_SEQ_PUSH = 0x0000af49
 export const PCIEM_SEQ_STATUS = 0x0000af4a
 export const PCIEM_REMOVE = 0x0000af4b
+export const PCIEM_ATOMIC = 0x0000af68
 
 /** The call of a number, for messages. */
 export const callNames: Readonly<Record<number, string>> = {
@@ -39,6 +41,7 @@ export const callNames: Readonly<Record<number, string>> = {
   [PCIEM_DMA_ATOMIC]: 'PCIEM_DMA_ATOMIC',
   [PCIEM_GET_BAR_INFO]: 'PCIEM_GET_BAR_INFO',
   [PCIEM_SET_EVENTFD]: 'PCIEM_SET_EVENTFD',
+  [PCIEM_DMA_INDIRECT]: 'PCIEM_DMA_INDIRECT',
   [PCIEM_TRACE_BAR]: 'PCIEM_TRACE_BAR',
   [PCIEM_START]: 'PCIEM_START',
   [PCIEM_INFO]: 'PCIEM_INFO',
@@ -53,6 +56,7 @@ export const callNames: Readonly<Record<number, string>> = {
   [PCIEM_SEQ_PUSH]: 'PCIEM_SEQ_PUSH',
   [PCIEM_SEQ_STATUS]: 'PCIEM_SEQ_STATUS',
   [PCIEM_REMOVE]: 'PCIEM_REMOVE',
+  [PCIEM_ATOMIC]: 'PCIEM_ATOMIC',
 }
 
 // Constants
@@ -181,6 +185,7 @@ export const PCIEM_SEQ_DO_DMA_READ = 17
 export const PCIEM_SEQ_DO_IRQ = 18
 export const PCIEM_SEQ_DO_WAIT = 19
 export const PCIEM_SEQ_DO_MARK = 20
+export const PCIEM_SEQ_DO_DMA_ATOMIC = 24
 export const PCIEM_SEQ_OPTIONAL = 256
 export const PCIEM_SEQ_REPEAT = 512
 export const PCIEM_SEQ_NO_COMPARE = 1024
@@ -210,6 +215,7 @@ export const STRUCT = {
   pciem_inject_irq: { sizeof: 8, vector: 0, func: 4, reserved: 5 },
   pciem_dma: { sizeof: 32, guest_iova: 0, user_addr: 8, length: 16, pasid: 20, flags: 24, func: 28, reserved: 29 },
   pciem_dma_atomic: { sizeof: 48, guest_iova: 0, operand: 8, compare: 16, op_type: 24, pasid: 28, result: 32, func: 40, reserved: 41 },
+  pciem_dma_indirect: { sizeof: 48, prp1: 0, prp2: 8, user_addr: 16, length: 24, page_size: 28, pasid: 32, flags: 36, func: 40, reserved: 41 },
   pciem_bar_info: { sizeof: 32, bar_index: 0, reserved: 4, phys_addr: 8, size: 16, flags: 24, func: 28, reserved2: 29 },
   pciem_set_eventfd: { sizeof: 8, eventfd: 0, reserved: 4 },
   pciem_trace_bar: { sizeof: 12, bar_index: 0, flags: 4, func: 8, reserved: 9 },
@@ -232,5 +238,6 @@ export const STRUCT = {
   pciem_seq_start: { sizeof: 32, size: 0, window: 4, hold_ns: 8, nr_ignores: 16, reserved: 20, ignores: 24 },
   pciem_seq_push: { sizeof: 24, size: 0, flags: 4, count: 8, step_size: 12, steps: 16 },
   pciem_seq_status: { sizeof: 312, size: 0, state: 4, matched: 8, done: 16, pending: 24, folded: 32, renamed: 40, ignored: 48, skipped: 56, early: 64, unexpected_maps: 72, next_index: 80, room: 88, reason: 92, index: 96, kind: 104, func: 105, bar: 106, width: 107, cpu: 108, pid: 112, context: 116, comm: 120, addr: 136, expected: 144, actual: 152, payload_offset: 160, expected_bytes: 168, actual_bytes: 232, payload_bytes: 296, stack_len: 300, stack: 304 },
+  pciem_atomic: { sizeof: 56, size: 0, func: 4, op_type: 8, width: 12, iova: 16, operand: 24, compare: 32, result: 40, reserved: 48 },
   pciem_remove: { sizeof: 8, size: 0, flags: 4 },
 } as const

@@ -16,7 +16,7 @@ export interface DmaMapping {
   coherent: boolean
 }
 
-const atomicOps = {
+export const atomicOps = {
   'fetch-add': uapi.PCIEM_ATOMIC_FETCH_ADD,
   'fetch-sub': uapi.PCIEM_ATOMIC_FETCH_SUB,
   swap: uapi.PCIEM_ATOMIC_SWAP,
@@ -75,20 +75,49 @@ export class Dma {
     this.file.call(uapi.PCIEM_DMA, view, doing, mends, data)
   }
 
-  /** An atomic operation on 8 bytes of the driver's memory; returns the value before it. `compare` is compare-and-swap's. */
+  /** Reads memory that an NVMe PRP list describes; `pageSize` is the controller's, CC.MPS. */
+  readPrp(prp1: bigint, prp2: bigint, length: number, pageSize = 4096): Uint8Array {
+    const data = new Uint8Array(length)
+    this.indirect(prp1, prp2, data, uapi.PCIEM_DMA_READ, pageSize)
+    return data
+  }
+
+  /** Writes memory that an NVMe PRP list describes. */
+  writePrp(prp1: bigint, prp2: bigint, data: Uint8Array, pageSize = 4096): void {
+    this.indirect(prp1, prp2, data, uapi.PCIEM_DMA_WRITE, pageSize)
+  }
+
+  private indirect(prp1: bigint, prp2: bigint, data: Uint8Array, direction: number, pageSize: number): void {
+    if (data.length === 0) return
+    if (data.length > mostBytes) throw new UsageError(`DMA of ${data.length} bytes: one call moves at most ${mostBytes}; split it`)
+    const { pciem_dma_indirect: arg } = uapi.STRUCT
+    const view = structure(arg)
+    view.setBigUint64(arg.prp1, prp1, true)
+    view.setBigUint64(arg.prp2, prp2, true)
+    view.setBigUint64(arg.user_addr, addressOf(data), true)
+    view.setUint32(arg.length, data.length, true)
+    view.setUint32(arg.page_size, pageSize, true)
+    view.setUint32(arg.flags, direction, true)
+    view.setUint8(arg.func, this.func)
+    const doing = `DMA ${direction === uapi.PCIEM_DMA_READ ? 'read' : 'write'} of ${data.length} bytes at PRP 0x${prp1.toString(16)}, 0x${prp2.toString(16)}`
+    this.file.call(uapi.PCIEM_DMA_INDIRECT, view, doing, { ...mends, EINVAL: 'a page of the list has an offset, or the page size is not a power of two of 4 KiB or more' }, data)
+  }
+
+  /** An atomic operation on 4 or 8 bytes of the driver's memory; returns the value before it. `compare` is compare-and-swap's. */
   atomic(op: AtomicOp, iova: bigint, width: number, operand: bigint, compare = 0n): bigint {
     if (!(op in atomicOps)) throw new UsageError(`no atomic '${op}'; there are ${Object.keys(atomicOps).join(', ')}`)
-    if (width !== 8) throw new UsageError(`atomics have 8 bytes, not ${width}`)
-    if (iova % 8n !== 0n) throw new UsageError(`atomic at IOVA 0x${iova.toString(16)}: it is not a multiple of ${width}`)
-    const { pciem_dma_atomic: atomic } = uapi.STRUCT
-    const view = structure(atomic)
-    view.setBigUint64(atomic.guest_iova, iova, true)
-    view.setBigUint64(atomic.operand, operand, true)
-    view.setBigUint64(atomic.compare, compare, true)
-    view.setUint32(atomic.op_type, atomicOps[op], true)
-    view.setUint8(atomic.func, this.func)
-    this.file.call(uapi.PCIEM_DMA_ATOMIC, view, `atomic ${op} at IOVA 0x${iova.toString(16)}`, mends)
-    return view.getBigUint64(atomic.result, true)
+    if (width !== 4 && width !== 8) throw new UsageError(`atomics have 4 or 8 bytes, not ${width}`)
+    if (iova % BigInt(width) !== 0n) throw new UsageError(`atomic at IOVA 0x${iova.toString(16)}: it is not a multiple of ${width}`)
+    const { pciem_atomic: arg } = uapi.STRUCT
+    const view = sized(arg)
+    view.setUint32(arg.func, this.func, true)
+    view.setUint32(arg.op_type, atomicOps[op], true)
+    view.setUint32(arg.width, width, true)
+    view.setBigUint64(arg.iova, iova, true)
+    view.setBigUint64(arg.operand, BigInt.asUintN(width * 8, operand), true)
+    view.setBigUint64(arg.compare, BigInt.asUintN(width * 8, compare), true)
+    this.file.call(uapi.PCIEM_ATOMIC, view, `atomic ${op} at IOVA 0x${iova.toString(16)}`, mends)
+    return view.getBigUint64(arg.result, true)
   }
 
   /** What the driver has mapped now, oldest first. */

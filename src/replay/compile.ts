@@ -154,7 +154,7 @@ export class Compiler {
         this.summary.stopped = { index, reason: 'lost' }
         return
       case 'dma-atomic':
-        return unsupported(event, 'an atomic DMA')
+        return this.#act(event, index, uapi.PCIEM_SEQ_DO_DMA_ATOMIC)
       case 'p2p-read':
       case 'p2p-write':
         return unsupported(event, 'a peer-to-peer access')
@@ -271,7 +271,8 @@ export class Compiler {
       if (event.flags & flagDataLost) return void (this.summary.stopped = { index, reason: 'lost' })
       if (!event.data?.length) return
       step.data = event.data
-      step.fields = this.#identifiers.get(event.func)?.fieldsOf(event) ?? []
+      if (op === uapi.PCIEM_SEQ_DO_DMA_ATOMIC) Object.assign(step, { width: event.width, value: event.value })
+      else step.fields = this.#identifiers.get(event.func)?.fieldsOf(event) ?? []
     }
     this.summary.actions++
     this.#queue.push(step)

@@ -93,6 +93,7 @@ export const faultKinds = [
   'sequencer-diverged',
   'sequencer-dry',
 ] as const
+export const atomicNames = ['', 'fetch-add', 'fetch-sub', 'swap', 'compare-and-swap', 'fetch-and', 'fetch-or', 'fetch-xor'] as const
 export const dmaDirections = ['bidirectional', 'to-device', 'from-device', 'none'] as const
 
 export const contextShift = 29

@@ -2,6 +2,7 @@
 // Events as text: one line each, the same in the prompt, in `trace cat` and wherever else events are shown.
 import { configRegisterName, decodeConfigRegister, decodeFields, hexValue, locateRegister, type RegisterMap } from '../pci.js'
 import {
+  atomicNames,
   contextOf,
   dmaDirections,
   faultKinds,
@@ -104,6 +105,9 @@ export function describeEvent(event: TraceEvent, options: FormatOptions = {}): E
     case 'dma-read':
     case 'dma-write':
     case 'dma-atomic':
+      value = hexValue(event.value, event.width)
+      notes.push(atomicText(event))
+      break
     case 'p2p-read':
     case 'p2p-write':
       value = event.flags & flagDataLost ? 'data lost' : `${event.data?.length ?? 0} bytes`
@@ -138,6 +142,14 @@ export function describeEvent(event: TraceEvent, options: FormatOptions = {}): E
   }
   if (event.cause > 0n) notes.push(`cause #${event.cause}`)
   return { where, value, notes }
+}
+
+/** 'fetch-add 0x1', 'compare-and-swap 0x2 for 0x1': the value column has the one before. */
+function atomicText({ data, width }: TraceEvent): string {
+  if (!data || data.length < 24) return 'data lost'
+  const [op, operand, compare] = [0, 8, 16].map((at) => new DataView(data.buffer, data.byteOffset).getBigUint64(at, true)) as [bigint, bigint, bigint]
+  const name = atomicNames[Number(op)] ?? `operation ${op}`
+  return `${name} ${hexValue(operand, width)}${name === 'compare-and-swap' ? ` for ${hexValue(compare, width)}` : ''}`
 }
 
 function placeOf(event: TraceEvent, options: FormatOptions): string {

@@ -18,6 +18,7 @@ static const struct {
 	{ "SEQ_START", PCIEM_SEQ_START, sizeof(struct pciem_seq_start) },
 	{ "SEQ_PUSH", PCIEM_SEQ_PUSH, sizeof(struct pciem_seq_push) },
 	{ "SEQ_STATUS", PCIEM_SEQ_STATUS, sizeof(struct pciem_seq_status) },
+	{ "ATOMIC", PCIEM_ATOMIC, sizeof(struct pciem_atomic) },
 	{ "REMOVE", PCIEM_REMOVE, sizeof(struct pciem_remove) },
 };
 

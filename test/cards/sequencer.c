@@ -36,6 +36,7 @@ static void *model_run(void *arg)
 
 	while (!m->over) {
 		struct pciem_dma dma = { .user_addr = (uintptr_t)buffer };
+		struct pciem_dma_atomic atomic = { .op_type = PCIEM_ATOMIC_FETCH_XOR };
 		struct pciem_inject_irq irq = { .vector = 1 };
 
 		if (!ring_next(&m->ring, &ev, 50))
@@ -48,6 +49,10 @@ static void *model_run(void *arg)
 			dma.length = m->bar[LEN / 4];
 			dma.guest_iova = *(volatile uint64_t *)&m->bar[(ev.data == 1 ? SRC : DST) / 4];
 			CHECK(!ioctl(m->fd, PCIEM_DMA, &dma), "DMA");
+			/* One that changes nothing: its value before is what counts. */
+			atomic.guest_iova = dma.guest_iova;
+			if (ev.data == 1)
+				CHECK(!ioctl(m->fd, PCIEM_DMA_ATOMIC, &atomic), "DMA_ATOMIC");
 			m->bar[CMD / 4] = 0;
 		}
 	}
@@ -139,6 +144,9 @@ static void compile(const struct pciem_record *rec)
 	case PCIEM_RECORD_DMA_READ:
 		step_add(rec, PCIEM_SEQ_DO_DMA_READ);
 		break;
+	case PCIEM_RECORD_DMA_ATOMIC:
+		step_add(rec, PCIEM_SEQ_DO_DMA_ATOMIC);
+		break;
 	case PCIEM_RECORD_IRQ:
 		step_add(rec, PCIEM_SEQ_DO_IRQ);
 		break;
@@ -228,7 +236,7 @@ static void as_it_was(void)
 	}
 	CHECK(!ioctl(fd, PCIEM_REMOVE, &remove), "REMOVE");
 	st = status_of(fd, NULL, 0);
-	CHECK(st.state == PCIEM_SEQ_DONE && !st.pending && !st.unexpected_maps && st.matched && st.done == 3,
+	CHECK(st.state == PCIEM_SEQ_DONE && !st.pending && !st.unexpected_maps && st.matched && st.done == 4,
 	      "state %u reason %u index %llu pending %llu matched %llu done %llu maps %llu", st.state, st.reason,
 	      (unsigned long long)st.index, (unsigned long long)st.pending, (unsigned long long)st.matched,
 	      (unsigned long long)st.done, (unsigned long long)st.unexpected_maps);
@@ -293,6 +301,16 @@ static void changed(void)
 	      "state %u reason %u index %llu at %llu", st.state, st.reason, (unsigned long long)st.index,
 	      (unsigned long long)st.payload_offset);
 	((char *)(uintptr_t)steps[i].data)[100] ^= 1;
+
+	for (i = 0; steps[i].op != PCIEM_SEQ_DO_DMA_ATOMIC; i++)
+		;
+	steps[i].value ^= 0x0100;
+	st = play_until(nr_steps, PCIEM_SEQ_LAST, NULL, 0);
+	CHECK(st.state == PCIEM_SEQ_DIVERGED && st.reason == PCIEM_DIVERGED_PAYLOAD && st.index == steps[i].index &&
+	      st.payload_offset == 1 && st.actual_bytes[1] == 8 && st.expected_bytes[1] == 9 && st.payload_bytes == 8,
+	      "state %u reason %u index %llu at %llu", st.state, st.reason, (unsigned long long)st.index,
+	      (unsigned long long)st.payload_offset);
+	steps[i].value ^= 0x0100;
 
 	st = play_until(write, PCIEM_SEQ_LAST, NULL, 0);
 	CHECK(st.state == PCIEM_SEQ_DIVERGED && st.reason == PCIEM_DIVERGED_PAST_END && st.index == ~0ULL,

@@ -15,6 +15,7 @@ const cards = {
   monitor: 'a monitor cannot be written to, loses nothing, or says what it lost',
   lifetime: 'files may be closed in any order, and an owner killed at any time',
   sequencer: 'a recorded session plays back, and one changed thing is found where it is',
+  dma: 'atomics of both widths, and PRP lists however they are chained; what is wrong with them is refused',
   churn: 'devices made and unmade by four processes at once leave nothing behind',
 }
 

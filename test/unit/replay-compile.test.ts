@@ -230,7 +230,15 @@ describe('device actions', () => {
     ])
   })
 
-  test.each(['dma-atomic', 'p2p-write', 'io-read'] as const)('%s is refused by name', (kind) => {
+  test('an atomic keeps its operation, its width and the value before it', () => {
+    const recording = new Recording()
+    const cause = recording.write(0x14, 1)
+    const data = Buffer.alloc(24, 1)
+    recording.add('dma-atomic', { addr: 0x8008n, value: 41n, width: 4, cause, data })
+    expect(compile(recording).steps.at(-1)).toMatchObject({ op: uapi.PCIEM_SEQ_DO_DMA_ATOMIC, addr: 0x8008n, value: 41n, width: 4, cause: 1n, data })
+  })
+
+  test.each(['p2p-write', 'io-read'] as const)('%s is refused by name', (kind) => {
     const recording = new Recording()
     recording.add(kind)
     expect(() => compile(recording)).toThrow(/event 1 is .* cannot play yet/)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 import { UsageError } from '../../errors.js'
-import { type Command, result } from '../command.js'
+import { type AtomicOp, type Dma, atomicOps } from '../../device/dma.js'
+import { type Command, type Result, result } from '../command.js'
 import { hexdump } from '../hexdump.js'
-import { hex, parseCount, parseNumber } from '../number.js'
+import { hex, parseCount, parseNumber, widths } from '../number.js'
 
 /** Bytes from words: 0x12 0xff, or a string in quotes that is not a number. */
 function bytesOf(args: string[]): Uint8Array {
@@ -17,20 +18,50 @@ function byte(word: string): number {
   return value
 }
 
+/** `dma atomic fetch-add 0x10000000 1`, `dma atomic swap.l 0x10000004 0xff` */
+function atomic(dma: Dma, args: string[]): Result {
+  const [word, at, operand, compare] = args
+  const [, op, letter = 'q'] = /^([a-z-]+?)(?:\.([lq]))?$/.exec(word ?? '') ?? []
+  if (op === undefined || at === undefined || operand === undefined) throw new UsageError('usage: dma atomic OP[.l|.q] IOVA OPERAND [COMPARE]')
+  const old = dma.atomic(op as AtomicOp, parseNumber(at), widths[letter]!, parseNumber(operand), compare === undefined ? 0n : parseNumber(compare))
+  return result(old, `${hex(old, widths[letter])} before`)
+}
+
+function prp(dma: Dma, args: string[]): Result | undefined {
+  const [verb, prp1, prp2, ...rest] = args
+  if ((verb !== 'read' && verb !== 'write') || prp1 === undefined || prp2 === undefined) {
+    throw new UsageError('usage: dma prp read PRP1 PRP2 LENGTH · dma prp write PRP1 PRP2 BYTE…')
+  }
+  if (verb === 'write') {
+    dma.writePrp(parseNumber(prp1), parseNumber(prp2), bytesOf(rest))
+    return undefined
+  }
+  const bytes = dma.readPrp(parseNumber(prp1), parseNumber(prp2), parseCount(rest[0] ?? '', 'length'))
+  return result(bytes, hexdump(bytes))
+}
+
 const dma: Command = {
   name: 'dma',
-  forms: ['read IOVA LENGTH', 'write IOVA BYTE…|"TEXT"', 'maps'],
-  summary: 'move data between the device and memory that the driver has mapped, or list what is mapped',
-  examples: ['dma maps', 'dma read 0x10000000 64', 'dma write 0x10000000 0xde 0xad 0xbe 0xef'],
+  forms: ['read IOVA LENGTH', 'write IOVA BYTE…|"TEXT"', 'atomic OP[.l|.q] IOVA OPERAND [COMPARE]', 'prp read PRP1 PRP2 LENGTH', 'prp write PRP1 PRP2 BYTE…|"TEXT"', 'maps'],
+  summary: 'move data between the device and memory that the driver has mapped (prp: over an NVMe PRP list), or list what is mapped',
+  examples: [
+    'dma maps',
+    'dma read 0x10000000 64',
+    'dma write 0x10000000 0xde 0xad 0xbe 0xef',
+    'dma atomic fetch-add.l 0x10000008 1',
+    'dma prp read 0x10000800 0x10004000 8192',
+  ],
   run(session, args) {
     const [verb, at, ...rest] = args
     const { dma } = session.function()
+    if (verb === 'atomic') return atomic(dma, args.slice(1))
+    if (verb === 'prp') return prp(dma, args.slice(1))
     if (verb === 'maps') {
       const maps = dma.maps()
       const text = maps.map((m) => `${hex(m.iova, 8)}  ${String(m.length).padStart(8)} bytes  ${m.direction}${m.coherent ? '  coherent' : ''}`)
       return result(maps, text.join('\n') || 'nothing is mapped')
     }
-    if ((verb !== 'read' && verb !== 'write') || at === undefined) throw new UsageError('usage: dma read IOVA LENGTH · dma write IOVA BYTE… · dma maps')
+    if ((verb !== 'read' && verb !== 'write') || at === undefined) throw new UsageError('usage: dma read IOVA LENGTH · dma write IOVA BYTE… · dma atomic OP IOVA OPERAND · dma prp … · dma maps')
     const iova = parseNumber(at)
     if (verb === 'read') {
       if (rest[0] === undefined) throw new UsageError('how many bytes? e.g. `dma read 0x10000000 64`')
@@ -41,7 +72,9 @@ const dma: Command = {
     return undefined
   },
   complete(session, before) {
-    if (before.length === 1) return ['read', 'write', 'maps']
+    if (before.length === 1) return ['read', 'write', 'atomic', 'prp', 'maps']
+    if (before[1] === 'atomic' && before.length === 2) return Object.keys(atomicOps)
+    if (before[1] === 'prp' && before.length === 2) return ['read', 'write']
     return session.function().dma.maps().map((map) => hex(map.iova))
   },
 }

@@ -153,6 +153,23 @@ struct pciem_dma_atomic {
 	__u8 reserved[7];
 };
 
+/*
+ * DMA over an NVMe PRP list: prp1 is the first page with an offset; prp2 the second
+ * page, or, for more than two, the list. EINVAL: also for an entry with an offset.
+ * The list is fetched by the device: it is recorded, and faults, as any DMA read.
+ */
+struct pciem_dma_indirect {
+	__u64 prp1;
+	__u64 prp2;
+	__u64 user_addr;
+	__u32 length;			/* bytes, at most 1 GiB */
+	__u32 page_size;		/* a power of two, 4 KiB..128 MiB */
+	__u32 pasid;
+	__u32 flags;			/* PCIEM_DMA_READ or PCIEM_DMA_WRITE */
+	__u8 func;
+	__u8 reserved[7];
+};
+
 struct pciem_bar_info {
 	__u32 bar_index;
 	__u32 reserved;
@@ -189,6 +206,7 @@ struct pciem_trace_bar {
 #define PCIEM_DMA_ATOMIC	_IOWR(PCIEM_IOCTL_MAGIC, 0x11, struct pciem_dma_atomic)
 #define PCIEM_GET_BAR_INFO	_IOWR(PCIEM_IOCTL_MAGIC, 0x13, struct pciem_bar_info)
 #define PCIEM_SET_EVENTFD	_IOW(PCIEM_IOCTL_MAGIC, 0x15, struct pciem_set_eventfd)
+#define PCIEM_DMA_INDIRECT	_IOWR(PCIEM_IOCTL_MAGIC, 0x18, struct pciem_dma_indirect)
 #define PCIEM_TRACE_BAR		_IOWR(PCIEM_IOCTL_MAGIC, 0x19, struct pciem_trace_bar)
 #define PCIEM_START		_IO(PCIEM_IOCTL_MAGIC, 0x1a)
 
@@ -249,6 +267,7 @@ enum {
 	PCIEM_CMD_SEQ_PUSH,
 	PCIEM_CMD_SEQ_STATUS,
 	PCIEM_CMD_REMOVE,
+	PCIEM_CMD_ATOMIC = 0x68,
 };
 
 #define PCIEM_STATE_NEW		0	/* functions are being described */
@@ -501,6 +520,7 @@ struct pciem_dma_maps {
 #define PCIEM_SEQ_DO_IRQ		18	/* addr: vector */
 #define PCIEM_SEQ_DO_WAIT		19	/* value: ns */
 #define PCIEM_SEQ_DO_MARK		20	/* reports PCIEM_EVENT_SEQ_MARK with value; never early */
+#define PCIEM_SEQ_DO_DMA_ATOMIC		24	/* addr: IOVA, width, data: as recorded; value: the one before, compared */
 
 #define PCIEM_SEQ_OPTIONAL		0x100	/* expect: may be left out */
 #define PCIEM_SEQ_REPEAT		0x200	/* expect read: may come again before the lane's next one */
@@ -622,6 +642,22 @@ struct pciem_seq_status {
 	__aligned_u64 stack;		/* user pointer: the program counter and stack, a line each */
 };
 #define PCIEM_SEQ_STATUS	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_SEQ_STATUS)
+
+/* ------------------------------------------ DMA, peer to peer, injected faults */
+
+/* PCIEM_DMA_ATOMIC with a width. iova is a multiple of it. */
+struct pciem_atomic {
+	__u32 size;
+	__u32 func;
+	__u32 op_type;			/* PCIEM_ATOMIC_* */
+	__u32 width;			/* bytes: 4, 8; with 4, operand and compare fit into them */
+	__aligned_u64 iova;
+	__aligned_u64 operand;
+	__aligned_u64 compare;
+	__aligned_u64 result;		/* out: the value before */
+	__aligned_u64 reserved;
+};
+#define PCIEM_ATOMIC	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_ATOMIC)
 
 /* Takes the device off the bus and waits for the driver's remove(); the file stays open. */
 #define PCIEM_REMOVE_SURPRISE	1	/* the device answers all-ones from now on */
