@@ -116,7 +116,7 @@ int pciem_dma_atomic(struct pciem_func *f, const struct pciem_atomic_op *op, u64
 	else if (atomic_run(&a, true, &unused))
 		pciem_stream_emit(f->slot, &txn);
 	if (a.fault) {
-		pciem_stream_fault(f, a.fault, 0xff, op->width, op->iova, cause);
+		pciem_dma_fault(f, a.fault, op->width, op->iova, cause);
 		return pciem_fault_errno(a.fault);
 	}
 	*old = txn.rec.value;

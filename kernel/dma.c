@@ -72,6 +72,7 @@ int pciem_fault_errno(u64 fault)
 	case 0:
 		return 0;
 	case PCIEM_FAULT_IOMMU_DIRECTION:
+	case PCIEM_FAULT_P2P_DENIED:
 		return -EACCES;
 	case PCIEM_FAULT_NO_BUS_MASTER:
 		return -EPERM;
@@ -121,16 +122,23 @@ static int dma_chunk(struct pciem_func *f, u64 iova, void *buf, u32 len, bool wr
 	if (!(pciem_config_command(f) & PCI_COMMAND_MASTER)) {
 		fault = PCIEM_FAULT_NO_BUS_MASTER;
 	} else if (write) {
-		u32 reach = move_slices(f->iommu, iova, NULL, len, access, &fault);
+		u32 reach;
+
+		if (!pciem_inject_dma(f, iova, buf, len, true))
+			return 0;
+		reach = move_slices(f->iommu, iova, NULL, len, access, &fault);
 
 		record_chunk(f, iova, buf, reach, true, cause, more && reach == len);
 		*moved = move_slices(f->iommu, iova, buf, reach, access, &fault);
 	} else {
 		*moved = move_slices(f->iommu, iova, buf, len, access, &fault);
 		record_chunk(f, iova, buf, *moved, false, cause, more && *moved == len);
+		/* The record has what the driver's memory holds. */
+		if (*moved)
+			pciem_inject_dma(f, iova, buf, *moved, false);
 	}
 	if (fault)
-		pciem_stream_fault(f, fault, 0xff, 0, iova + *moved, cause);
+		pciem_dma_fault(f, fault, 0, iova + *moved, cause);
 	return pciem_fault_errno(fault);
 }
 

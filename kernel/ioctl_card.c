@@ -135,6 +135,14 @@ static int call_dma_atomic(struct pciem_slot *slot, void *argp)
 	return pciem_dma_atomic(f, &op, 0, &arg->result);
 }
 
+static int call_p2p(struct pciem_slot *slot, void *argp)
+{
+	const struct pciem_p2p *arg = argp;
+	struct pciem_func *f = func_get(slot, arg->func);
+
+	return IS_ERR(f) ? PTR_ERR(f) : pciem_p2p(f, arg);
+}
+
 static int call_dma_indirect(struct pciem_slot *slot, void *argp)
 {
 	const struct pciem_dma_indirect *arg = argp;
@@ -187,6 +195,7 @@ const struct call pciem_card_calls[] = {
 	{ PCIEM_DMA_ATOMIC, 48, CALL_DEVICE | CALL_OUT, .fn = call_dma_atomic },
 	{ PCIEM_GET_BAR_INFO, 32, CALL_OUT, .fn = call_bar_info },
 	{ PCIEM_SET_EVENTFD, 8, CALL_LOCKED, .fn = call_set_eventfd },
+	{ PCIEM_P2P, 32, CALL_DEVICE, .fn = call_p2p },
 	{ PCIEM_DMA_INDIRECT, 48, CALL_DEVICE, .fn = call_dma_indirect },
 	{ PCIEM_TRACE_BAR, 12, CALL_LOCKED, .fn = call_trace_bar },
 	{ PCIEM_START, 0, 0, .fn = call_start },

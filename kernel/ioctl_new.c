@@ -244,6 +244,29 @@ static int call_atomic(struct pciem_slot *slot, void *argp)
 	return pciem_dma_atomic(f, &op, 0, &arg->result);
 }
 
+static int call_p2p_allow(struct pciem_slot *slot, void *argp)
+{
+	const struct pciem_p2p_allow *arg = argp;
+	struct pciem_func *f = func_get(slot, arg->func);
+
+	return IS_ERR(f) ? PTR_ERR(f) : pciem_p2p_allow(f, arg);
+}
+
+static int call_inject(struct pciem_slot *slot, void *arg)
+{
+	return pciem_inject_call(slot, arg);
+}
+
+static int call_dma_history(struct pciem_slot *slot, void *argp)
+{
+	struct pciem_dma_history *arg = argp;
+	struct pciem_func *f = func_get(slot, arg->func);
+
+	if (IS_ERR(f))
+		return PTR_ERR(f);
+	return arg->reserved ? -EINVAL : pciem_dma_history(f, arg);
+}
+
 const struct call pciem_new_calls[] = {
 	{ PCIEM_INFO, sizeof(struct pciem_info), CALL_FILE | CALL_OUT, .file_fn = call_info },
 	{ PCIEM_SLOT_INFO, sizeof(struct pciem_slot_info), CALL_FILE | CALL_OUT,
@@ -261,6 +284,10 @@ const struct call pciem_new_calls[] = {
 	{ PCIEM_SEQ_PUSH, sizeof(struct pciem_seq_push), 0, .fn = call_seq_push },
 	{ PCIEM_SEQ_STATUS, sizeof(struct pciem_seq_status), CALL_OUT, .fn = call_seq_status },
 	{ PCIEM_ATOMIC, sizeof(struct pciem_atomic), CALL_DEVICE | CALL_OUT, .fn = call_atomic },
+	{ PCIEM_P2P_ALLOW, sizeof(struct pciem_p2p_allow), CALL_DEVICE, .fn = call_p2p_allow },
+	{ PCIEM_INJECT, sizeof(struct pciem_inject), CALL_DEVICE | CALL_OUT, .fn = call_inject },
+	{ PCIEM_DMA_HISTORY, sizeof(struct pciem_dma_history), CALL_DEVICE | CALL_OUT,
+	  .fn = call_dma_history },
 	{ PCIEM_REMOVE, sizeof(struct pciem_remove), 0, .fn = call_remove },
 };
 

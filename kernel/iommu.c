@@ -29,8 +29,7 @@ static struct pciem_mapping *entry(struct rb_node *node)
 	return rb_entry_safe(node, struct pciem_mapping, node);
 }
 
-/* The last mapping that begins at or below iova. */
-static struct pciem_mapping *find_below(struct pciem_iommu *iommu, u64 iova)
+struct pciem_mapping *pciem_iommu_below(struct pciem_iommu *iommu, u64 iova)
 {
 	struct rb_node *node = iommu->tree.rb_node;
 	struct pciem_mapping *m, *best = NULL;
@@ -61,15 +60,13 @@ static void insert(struct pciem_iommu *iommu, struct pciem_mapping *m)
 	iommu->nr++;
 }
 
-static void erase(struct pciem_iommu *iommu, struct pciem_mapping *m)
+/* Returns what the seq of its unmap is to be told under. */
+static unsigned int erase(struct pciem_iommu *iommu, struct pciem_mapping *m)
 {
-	unsigned int t = iommu->next_tomb++ % PCIEM_TOMBSTONES;
-
 	rb_erase(&m->node, &iommu->tree);
 	list_del(&m->link);
 	iommu->nr--;
-	iommu->tomb[t].iova = m->iova;
-	iommu->tomb[t].end = m->iova + m->len;
+	return pciem_past_add(iommu, m);
 }
 
 /* ----------------------------------------------------------------------- placement */
@@ -87,7 +84,7 @@ static u64 search(struct pciem_iommu *iommu, const struct pciem_iova_wish *w, u6
 	struct pciem_mapping *m;
 	u64 at = ALIGN(from, w->align);
 
-	m = find_below(iommu, at);
+	m = pciem_iommu_below(iommu, at);
 	if (!m)
 		m = entry(rb_first(&iommu->tree));
 	while (at <= w->top && w->top - at >= span - PAGE_SIZE - 1) {
@@ -149,6 +146,7 @@ static dma_addr_t mapping_place(struct device *dev, struct pciem_mapping *m,
 	}
 	m->len = wish->len;
 	m->flags = flags;
+	pciem_past_begin(m);
 	wish->hint = pciem_seq_map_hint(f, m->len, flags, m->piece[0].phys & ~PAGE_MASK, &token);
 
 	raw_spin_lock_irqsave(&iommu->lock, irqflags);
@@ -207,14 +205,15 @@ u64 pciem_iommu_unmap(struct device *dev, dma_addr_t iova)
 	struct pciem_iommu *iommu = f ? READ_ONCE(f->iommu) : NULL;
 	struct pciem_mapping *m;
 	unsigned long flags;
-	u64 len;
+	unsigned int past = 0;
+	u64 len, seq;
 
 	if (!iommu)
 		return 0;
 	raw_spin_lock_irqsave(&iommu->lock, flags);
-	m = find_below(iommu, iova);
+	m = pciem_iommu_below(iommu, iova);
 	if (m && m->iova == iova)
-		erase(iommu, m);
+		past = erase(iommu, m);
 	else
 		m = NULL;
 	raw_spin_unlock_irqrestore(&iommu->lock, flags);
@@ -223,7 +222,8 @@ u64 pciem_iommu_unmap(struct device *dev, dma_addr_t iova)
 		return 0;
 	}
 	len = m->len;
-	pciem_stream_note(f, PCIEM_RECORD_DMA_UNMAP, m->flags, m->iova, len, 0);
+	seq = pciem_stream_note(f, PCIEM_RECORD_DMA_UNMAP, m->flags, m->iova, len, 0);
+	pciem_past_numbered(iommu, past, seq);
 	kfree(m);
 	return len;
 }
@@ -240,12 +240,7 @@ void pciem_iommu_sync(struct device *dev, dma_addr_t iova, size_t len, u16 flags
 
 static u64 fault_of(struct pciem_iommu *iommu, u64 iova)
 {
-	unsigned int i;
-
-	for (i = 0; i < PCIEM_TOMBSTONES; i++)
-		if (iova >= iommu->tomb[i].iova && iova < iommu->tomb[i].end)
-			return PCIEM_FAULT_IOMMU_AFTER_UNMAP;
-	return PCIEM_FAULT_IOMMU_UNMAPPED;
+	return pciem_past_find(iommu, iova) ? PCIEM_FAULT_IOMMU_AFTER_UNMAP : PCIEM_FAULT_IOMMU_UNMAPPED;
 }
 
 static bool direction_allows(const struct pciem_mapping *m, unsigned int access)
@@ -278,7 +273,7 @@ static unsigned int piece_of(const struct pciem_mapping *m, u64 at)
 u64 pciem_iommu_translate(struct pciem_iommu *iommu, u64 iova, u64 len, unsigned int access,
 			  void **va, u64 *fault)
 {
-	struct pciem_mapping *m = find_below(iommu, iova);
+	struct pciem_mapping *m = pciem_iommu_below(iommu, iova);
 	unsigned int i;
 	u64 at, end;
 

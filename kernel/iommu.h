@@ -6,10 +6,11 @@
 #define PCIEM_IOMMU_H
 
 #include <linux/rbtree.h>
+#include <linux/sched.h>
 
 #include "pciem.h"
 
-#define PCIEM_TOMBSTONES	1024
+#define PCIEM_PASTS	1024
 
 struct pciem_mapping {
 	struct rb_node node;
@@ -18,6 +19,8 @@ struct pciem_mapping {
 	u64 seq;			/* of its dma-map */
 	u16 flags;			/* PCIEM_RF_DIR_MASK | PCIEM_RF_COHERENT */
 	bool ram;			/* its memory has kernel addresses */
+	u32 context;			/* who mapped it */
+	char comm[TASK_COMM_LEN];
 	unsigned int nr_pieces;
 	struct {
 		u64 start;		/* bytes from the mapping's start */
@@ -31,10 +34,8 @@ struct pciem_iommu {
 	struct list_head live;
 	unsigned int nr;
 	u64 cursor;			/* where the next search for an IOVA begins */
-	struct {
-		u64 iova, end;
-	} tomb[PCIEM_TOMBSTONES];	/* the last ones unmapped */
-	unsigned int next_tomb;
+	struct pciem_dma_past past[PCIEM_PASTS];	/* the last ones that ended */
+	unsigned int nr_past;		/* how many there ever were */
 };
 
 #define PCIEM_ACCESS_READ	1	/* by the device */
@@ -47,6 +48,17 @@ struct pciem_iommu {
  */
 u64 pciem_iommu_translate(struct pciem_iommu *iommu, u64 iova, u64 len, unsigned int access,
 			  void **va, u64 *fault);
+
+/* iommu.c: the last mapping that begins at or below iova; iommu->lock. */
+struct pciem_mapping *pciem_iommu_below(struct pciem_iommu *iommu, u64 iova);
+
+/* past.c */
+void pciem_past_begin(struct pciem_mapping *m);		/* who maps it is who runs now */
+unsigned int pciem_past_add(struct pciem_iommu *iommu, const struct pciem_mapping *m);	/* iommu->lock */
+void pciem_past_numbered(struct pciem_iommu *iommu, unsigned int token, u64 seq);
+struct pciem_dma_past *pciem_past_find(struct pciem_iommu *iommu, u64 iova);	/* iommu->lock */
+/* A device access has failed: its record, with the mapping that it has to do with. */
+void pciem_dma_fault(struct pciem_func *f, u64 fault, u8 width, u64 iova, u64 cause);
 
 /* dma.c: what a fault is for the owner's call, 0 for none; and whether there can be DMA at all. */
 int pciem_fault_errno(u64 fault);

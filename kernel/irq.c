@@ -140,7 +140,7 @@ static void inject_apply(struct pciem_txn *txn, void *arg)
  * vector that is masked, or that the driver has not asked for (its entry was left
  * masked by the PCI core), becomes pending, as on a real device: that is no error.
  */
-int pciem_irq_inject(struct pciem_func *f, u32 vector, u64 cause)
+static int irq_inject(struct pciem_func *f, u32 vector, u64 cause, bool faults)
 {
 	struct injection in = { .irqs = f->irqs };
 	struct pciem_txn txn = {
@@ -158,11 +158,23 @@ int pciem_irq_inject(struct pciem_func *f, u32 vector, u64 cause)
 		return -ENODEV;
 	if (!function_enabled(f))
 		return -EBUSY;
+	if (faults && pciem_inject_irq(f, vector))
+		return 0;
 	in.v = &in.irqs->vector[vector];
 	pciem_stream_emit(f->slot, &txn);
 	if (in.open)
 		irq_work_queue(&in.v->work);
 	return 0;
+}
+
+int pciem_irq_inject(struct pciem_func *f, u32 vector, u64 cause)
+{
+	return irq_inject(f, vector, cause, true);
+}
+
+int pciem_irq_raise(struct pciem_func *f, u32 vector, u64 cause)
+{
+	return irq_inject(f, vector, cause, false);
 }
 
 void pciem_irq_config_changed(struct pciem_func *f)

@@ -116,9 +116,10 @@ static int __init main_init(void)
 	}
 	if (pciem_phys_region)
 		pr_info("pciem_phys_region is ignored: BARs need no reserved memory\n");
-	if (p2p_regions)
-		pr_info("p2p_regions is kept for peer-to-peer calls, which this version does not have\n");
 
+	err = pciem_p2p_init(p2p_regions);
+	if (err)
+		return err;
 	err = pciem_slot_init();
 	if (err)
 		return err;

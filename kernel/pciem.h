@@ -85,6 +85,7 @@ struct pciem_txn {
 	 */
 	void (*apply)(struct pciem_txn *txn, void *arg);
 	void *arg;
+	u64 event_flip;			/* bits of the event's data that are not rec.value's */
 	u64 seq;			/* out */
 	bool event_lost;		/* out: the owner ring had no room */
 };
@@ -127,7 +128,15 @@ struct pciem_access {
 	u64 value;			/* in for a write, out for a read */
 	unsigned long ip;		/* the driver's instruction, for reports */
 	bool user;			/* from a userspace mapping */
+	bool peer;			/* from another device */
+	bool force;			/* inject.c: flip is the value, else bits to flip */
+	u64 flip;
 };
+/* What the other side of an access gets: a read's value with an injected fault in it. */
+static inline u64 pciem_access_altered(const struct pciem_access *acc, u64 value)
+{
+	return (acc->force ? 0 : value) ^ acc->flip;
+}
 /* Serves one access: sequencer, else the range's policy. Any context but NMI; never fails (all-ones at worst). */
 void pciem_access_serve(struct pciem_access *acc);
 /* Completes a waiting read; -EINVAL if no read has that seq. */
@@ -203,14 +212,16 @@ int pciem_irq_bridge_init(struct pciem_slot *slot);	/* the slot's MSI domain, be
 void pciem_irq_bridge_exit(struct pciem_slot *slot);
 struct irq_domain *pciem_irq_domain(struct pciem_slot *slot);
 int pciem_irq_inject(struct pciem_func *f, u32 vector, u64 cause);	/* any context */
+int pciem_irq_raise(struct pciem_func *f, u32 vector, u64 cause);	/* the same, past the injected faults */
 void pciem_irq_config_changed(struct pciem_func *f);	/* MSI-X enable/mask bits or COMMAND were written; any context */
 /* A store into a BAR that may hold the MSI-X table (vector control is authoritative in the irq chip; this keeps the PBA right). */
 u32 pciem_irq_current(void);				/* low 29 bits of the irq record that opened this hard-irq context, 0 none */
 
-/* ------------------------------------------- iommu.c, dma.c, atomic.c, prp.c */
+/* --------------------------------- iommu.c, past.c, dma.c, atomic.c, prp.c */
 extern const struct dma_map_ops pciem_dma_ops;		/* iommu.c */
 int pciem_iommu_init(struct pciem_func *f);
 void pciem_iommu_exit(struct pciem_func *f);		/* reports leaked mappings with one log line */
+int pciem_dma_history(struct pciem_func *f, struct pciem_dma_history *arg);	/* past.c */
 int pciem_dma_maps(struct pciem_func *f, struct pciem_dma_maps *arg);
 /* The DMA call: user_addr side in chunks of 64 KiB. */
 int pciem_dma_user(struct pciem_func *f, const struct pciem_dma *arg);
@@ -228,6 +239,26 @@ int pciem_dma_atomic(struct pciem_func *f, const struct pciem_atomic_op *op, u64
  */
 #define PCIEM_DMA_CHUNK	65536U
 int pciem_dma_kernel(struct pciem_func *f, u64 iova, void *buf, u32 len, bool write, u64 cause, bool more);
+
+/* -------------------------------------------------------------------- p2p.c, inject.c */
+int pciem_p2p_init(const char *regions);		/* the module parameter */
+int pciem_p2p(struct pciem_func *f, const struct pciem_p2p *arg);
+int pciem_p2p_allow(struct pciem_func *to, const struct pciem_p2p_allow *arg);
+void pciem_p2p_forget(struct pciem_slot *slot);		/* it is going: so is what it may, and who may reach it */
+
+struct pciem_injector {
+	raw_spinlock_t lock;
+	struct list_head rules;
+	unsigned int nr;				/* READ_ONCE: mostly 0 */
+	u32 last_id;
+};
+void pciem_inject_init(struct pciem_slot *slot);
+void pciem_inject_exit(struct pciem_slot *slot);	/* may sleep */
+int pciem_inject_call(struct pciem_slot *slot, struct pciem_inject *arg);
+/* What each transaction asks; any context but NMI. */
+bool pciem_inject_access(struct pciem_access *acc);
+bool pciem_inject_dma(struct pciem_func *f, u64 iova, void *data, u32 len, bool write);
+bool pciem_inject_irq(struct pciem_func *f, u32 vector);
 
 /* ------------------------------------------- sequencer.c, seq_match.c, seq_report.c */
 enum pciem_seq_result {
@@ -266,6 +297,7 @@ struct pciem_func {
 struct pciem_slot {
 	struct kref ref;
 	unsigned int id;
+	u64 serial;					/* like id, but never used again */
 	struct mutex lock;
 	u32 state;					/* PCIEM_STATE_*; smp_store_release under lock, smp_load_acquire */
 	bool gone;					/* surprise-removed: config and MMIO read all-ones, DMA is refused; READ_ONCE */
@@ -273,6 +305,7 @@ struct pciem_slot {
 	struct pciem_func *func[PCIEM_MAX_FUNCTIONS];	/* set in state NEW, constant afterwards */
 	struct pciem_stream stream;
 	struct pciem_bridge *bridge;
+	struct pciem_injector injector;
 	struct pciem_seq *seq;				/* set before START, constant until freed */
 	struct work_struct start_work, remove_work;
 	unsigned long removing;				/* bit 0: remove_work has been queued */

@@ -84,7 +84,8 @@ static void apply_load(struct pciem_txn *txn, void *arg)
 {
 	struct pciem_access *acc = arg;
 
-	txn->rec.value = acc->value = mem_read(acc->bar->mem + acc->offset, acc->width);
+	acc->value = mem_read(acc->bar->mem + acc->offset, acc->width);
+	txn->rec.value = acc->value = pciem_access_altered(acc, acc->value);
 }
 
 static void apply_store(struct pciem_txn *txn, void *arg)
@@ -106,8 +107,21 @@ static void access_txn(struct pciem_txn *txn, const struct pciem_access *acc)
 			.width = acc->width,
 			.addr = acc->offset,
 			.value = acc->value,
+			.flags = acc->peer ? PCIEM_RF_PEER : 0,
 		},
 	};
+	/* What the driver wrote; what arrives may have bits flipped. */
+	if (acc->write) {
+		txn->rec.value ^= acc->flip;
+		txn->event_flip = acc->flip;
+	}
+	/* The peer is a device: whoever plays it happens to run here. */
+	if (acc->peer) {
+		txn->preset = true;
+		txn->rec.context = PCIEM_CONTEXT_DEVICE << PCIEM_CONTEXT_SHIFT;
+		txn->rec.cpu = raw_smp_processor_id();
+		txn->rec.pid = task_pid_nr(current);
+	}
 }
 
 /* Nobody decodes the address: a write goes nowhere, a read gets all-ones. */
@@ -264,7 +278,7 @@ int pciem_read_respond(struct pciem_slot *slot, const struct pciem_response *rsp
 	if (found) {
 		found->value = all_ones(found->acc->width);
 		if (!rsp->status)
-			found->value &= rsp->data;
+			found->value &= pciem_access_altered(found->acc, rsp->data);
 		emit_completion(slot, found);
 		WRITE_ONCE(s->owner_late, false);
 		raw_spin_lock_irqsave(&s->reads_lock, flags);
@@ -364,6 +378,10 @@ void pciem_access_serve(struct pciem_access *acc)
 	range = pciem_bar_range(bar, acc->offset);
 	if (acc->offset + acc->width > range.end && acc->width > 1) {
 		serve_split(acc);
+		return;
+	}
+	if (range.policy != PCIEM_BAR_DIRECT && !pciem_inject_access(acc)) {
+		serve_master_abort(acc);
 		return;
 	}
 	if (access_hits_msix_table(acc)) {

@@ -112,6 +112,8 @@ void pciem_slot_quiesce(struct pciem_slot *slot)
 	down_write(&slot->calls);
 	up_write(&slot->calls);
 	pciem_seq_stop(slot);
+	pciem_inject_exit(slot);
+	pciem_p2p_forget(slot);
 }
 
 static void slot_remove_work(struct work_struct *work)
@@ -196,6 +198,7 @@ static int slot_number(struct pciem_slot *slot)
 
 struct pciem_slot *pciem_slot_create(void)
 {
+	static atomic64_t serial;
 	struct pciem_slot *slot = kzalloc(sizeof(*slot), GFP_KERNEL_ACCOUNT);
 	int err;
 
@@ -210,7 +213,9 @@ struct pciem_slot *pciem_slot_create(void)
 	slot->domain = slot->bus = slot->device = ~0U;
 	slot->owner_pid = task_tgid_nr(current);
 	get_task_comm(slot->owner_comm, current);
+	slot->serial = atomic64_inc_return(&serial);
 	pciem_stream_init(&slot->stream);
+	pciem_inject_init(slot);
 	slot->stream.ring = pciem_ring_alloc(PCIEM_RING_ENTRIES, true);
 	err = slot->stream.ring ? slot_number(slot) : -ENOMEM;
 	if (err) {

@@ -134,8 +134,10 @@ static bool kind_is_device(u8 kind)
 static bool fault_is_device(const struct pciem_record *rec)
 {
 	return rec->kind == PCIEM_RECORD_FAULT &&
-	       rec->value >= PCIEM_FAULT_IOMMU_UNMAPPED &&
-	       rec->value <= PCIEM_FAULT_NO_BUS_MASTER;
+	       ((rec->value >= PCIEM_FAULT_IOMMU_UNMAPPED && rec->value <= PCIEM_FAULT_NO_BUS_MASTER) ||
+		rec->value == PCIEM_FAULT_P2P_DENIED ||
+		/* One without a BAR was the device's own doing. */
+		(rec->value == PCIEM_FAULT_INJECTED && rec->bar == 0xff));
 }
 
 /* Under stream->lock: the number, and what only now is known. */
@@ -171,7 +173,7 @@ static void txn_push_event(struct pciem_stream *s, struct pciem_txn *txn)
 		.offset = rec->addr,
 		.size = rec->width,
 		.func = rec->func,
-		.data = rec->value,
+		.data = rec->value ^ txn->event_flip,
 		.timestamp = rec->kind ? rec->time : ktime_get_mono_fast_ns(),
 	};
 

@@ -72,10 +72,10 @@ static void calls(void)
 {
 	CALLS(PCIEM_CREATE_DEVICE, PCIEM_ADD_BAR, PCIEM_ADD_CAPABILITY, PCIEM_SET_CONFIG,
 		PCIEM_REGISTER, PCIEM_INJECT_IRQ, PCIEM_DMA, PCIEM_DMA_ATOMIC, PCIEM_GET_BAR_INFO,
-		PCIEM_SET_EVENTFD, PCIEM_DMA_INDIRECT, PCIEM_TRACE_BAR, PCIEM_START, PCIEM_INFO, PCIEM_SLOT_INFO,
+		PCIEM_SET_EVENTFD, PCIEM_P2P, PCIEM_DMA_INDIRECT, PCIEM_TRACE_BAR, PCIEM_START, PCIEM_INFO, PCIEM_SLOT_INFO,
 		PCIEM_CONFIG, PCIEM_BAR_POLICY, PCIEM_RING_CREATE, PCIEM_MONITOR_CREATE,
 		PCIEM_MARK, PCIEM_DMA_MAPS, PCIEM_SEQ_START, PCIEM_SEQ_PUSH, PCIEM_SEQ_STATUS,
-		PCIEM_REMOVE, PCIEM_ATOMIC)
+		PCIEM_REMOVE, PCIEM_ATOMIC, PCIEM_P2P_ALLOW, PCIEM_INJECT, PCIEM_DMA_HISTORY)
 }
 
 static void constants(void)
@@ -111,12 +111,13 @@ static void constants(void)
 		PCIEM_RECORD_REMOVE, PCIEM_RECORD_FAULT, PCIEM_RECORD_MARK, PCIEM_RECORD_LOST)
 	CONSTS(PCIEM_RF_ORIGIN_MASK, PCIEM_RF_ORIGIN_DRIVER, PCIEM_RF_ORIGIN_CORE,
 		PCIEM_RF_ORIGIN_USER, PCIEM_RF_DIR_MASK, PCIEM_RF_COHERENT, PCIEM_RF_FOR_DEVICE,
-		PCIEM_RF_MORE, PCIEM_RF_PENDING)
+		PCIEM_RF_MORE, PCIEM_RF_PENDING, PCIEM_RF_PEER)
 	CONSTS(PCIEM_IRQ_INTX_DEASSERT, PCIEM_IRQ_INTX_ASSERT, PCIEM_IRQ_MSI, PCIEM_IRQ_MSIX)
 	CONSTS(PCIEM_RESET_FLR, PCIEM_RESET_BUS, PCIEM_RESET_PM)
 	CONSTS(PCIEM_FAULT_TIMEOUT, PCIEM_FAULT_IOMMU_UNMAPPED, PCIEM_FAULT_IOMMU_DIRECTION,
 		PCIEM_FAULT_IOMMU_AFTER_UNMAP, PCIEM_FAULT_NO_BUS_MASTER, PCIEM_FAULT_UNSUPPORTED,
-		PCIEM_FAULT_BEYOND_BAR, PCIEM_FAULT_SEQ_DIVERGED, PCIEM_FAULT_SEQ_DRY)
+		PCIEM_FAULT_BEYOND_BAR, PCIEM_FAULT_SEQ_DIVERGED, PCIEM_FAULT_SEQ_DRY,
+		PCIEM_FAULT_P2P_DENIED, PCIEM_FAULT_INJECTED)
 	CONSTS(PCIEM_CONTEXT_SHIFT, PCIEM_CONTEXT_DEVICE, PCIEM_CONTEXT_TASK,
 		PCIEM_CONTEXT_SOFTIRQ, PCIEM_CONTEXT_HARDIRQ, PCIEM_CONTEXT_NMI)
 	CONSTS(PCIEM_RECORD_BUSY, PCIEM_RECORD_SKIP)
@@ -129,6 +130,9 @@ static void constants(void)
 		PCIEM_SEQ_STATE_DRY)
 	CONSTS(PCIEM_DIVERGED_VALUE, PCIEM_DIVERGED_ACCESS, PCIEM_DIVERGED_PAYLOAD,
 		PCIEM_DIVERGED_DMA, PCIEM_DIVERGED_PAST_END, PCIEM_DIVERGED_REMOVED)
+	CONSTS(PCIEM_INJECT_VALUE, PCIEM_INJECT_FLIP, PCIEM_INJECT_DROP, PCIEM_INJECT_DUPLICATE,
+		PCIEM_INJECT_DELAY, PCIEM_INJECT_REMOVE, PCIEM_INJECT_ANY_BAR, PCIEM_INJECT_ADD,
+		PCIEM_INJECT_CLEAR, PCIEM_INJECT_LIST)
 	CONSTS(PCIEM_REMOVE_SURPRISE)
 }
 
@@ -147,6 +151,7 @@ static void structures(void)
 	STRUCT(pciem_dma, guest_iova, user_addr, length, pasid, flags, func, reserved)
 	STRUCT(pciem_dma_atomic, guest_iova, operand, compare, op_type, pasid, result, func,
 		reserved)
+	STRUCT(pciem_p2p, target_phys_addr, user_addr, length, flags, func, reserved)
 	STRUCT(pciem_dma_indirect, prp1, prp2, user_addr, length, page_size, pasid, flags, func,
 		reserved)
 	STRUCT(pciem_bar_info, bar_index, reserved, phys_addr, size, flags, func, reserved2)
@@ -179,6 +184,13 @@ static void structures(void)
 		width, cpu, pid, context, comm, addr, expected, actual, payload_offset,
 		expected_bytes, actual_bytes, payload_bytes, stack_len, stack)
 	STRUCT(pciem_atomic, size, func, op_type, width, iova, operand, compare, result, reserved)
+	STRUCT(pciem_p2p_allow, size, func, peer_slot, peer_func, access, reserved)
+	STRUCT(pciem_inject_rule, id, func, kind, action, bar_index, reserved, addr, length, value,
+		after, count, seen, hits)
+	STRUCT(pciem_inject, size, op, id, count, rules)
+	STRUCT(pciem_dma_past, iova, length, map_seq, unmap_seq, flags, map_context, unmap_context,
+		reserved, map_comm, unmap_comm)
+	STRUCT(pciem_dma_history, size, func, count, reserved, entries)
 	STRUCT(pciem_remove, size, flags)
 }
 

@@ -12,6 +12,7 @@ export const PCIEM_DMA = 0xc020af10
 export const PCIEM_DMA_ATOMIC = 0xc030af11
 export const PCIEM_GET_BAR_INFO = 0xc020af13
 export const PCIEM_SET_EVENTFD = 0x4008af15
+export const PCIEM_P2P = 0xc020af12
 export const PCIEM_DMA_INDIRECT = 0xc030af18
 export const PCIEM_TRACE_BAR = 0xc00caf19
 export const PCIEM_START = 0x0000af1a
@@ -28,6 +29,9 @@ export const PCIEM_SEQ_PUSH = 0x0000af49
 export const PCIEM_SEQ_STATUS = 0x0000af4a
 export const PCIEM_REMOVE = 0x0000af4b
 export const PCIEM_ATOMIC = 0x0000af68
+export const PCIEM_P2P_ALLOW = 0x0000af69
+export const PCIEM_INJECT = 0x0000af6a
+export const PCIEM_DMA_HISTORY = 0x0000af6b
 
 /** The call of a number, for messages. */
 export const callNames: Readonly<Record<number, string>> = {
@@ -41,6 +45,7 @@ export const callNames: Readonly<Record<number, string>> = {
   [PCIEM_DMA_ATOMIC]: 'PCIEM_DMA_ATOMIC',
   [PCIEM_GET_BAR_INFO]: 'PCIEM_GET_BAR_INFO',
   [PCIEM_SET_EVENTFD]: 'PCIEM_SET_EVENTFD',
+  [PCIEM_P2P]: 'PCIEM_P2P',
   [PCIEM_DMA_INDIRECT]: 'PCIEM_DMA_INDIRECT',
   [PCIEM_TRACE_BAR]: 'PCIEM_TRACE_BAR',
   [PCIEM_START]: 'PCIEM_START',
@@ -57,6 +62,9 @@ export const callNames: Readonly<Record<number, string>> = {
   [PCIEM_SEQ_STATUS]: 'PCIEM_SEQ_STATUS',
   [PCIEM_REMOVE]: 'PCIEM_REMOVE',
   [PCIEM_ATOMIC]: 'PCIEM_ATOMIC',
+  [PCIEM_P2P_ALLOW]: 'PCIEM_P2P_ALLOW',
+  [PCIEM_INJECT]: 'PCIEM_INJECT',
+  [PCIEM_DMA_HISTORY]: 'PCIEM_DMA_HISTORY',
 }
 
 // Constants
@@ -152,6 +160,7 @@ export const PCIEM_RF_COHERENT = 4
 export const PCIEM_RF_FOR_DEVICE = 8
 export const PCIEM_RF_MORE = 16
 export const PCIEM_RF_PENDING = 32
+export const PCIEM_RF_PEER = 64
 export const PCIEM_IRQ_INTX_DEASSERT = 0
 export const PCIEM_IRQ_INTX_ASSERT = 1
 export const PCIEM_IRQ_MSI = 2
@@ -168,6 +177,8 @@ export const PCIEM_FAULT_UNSUPPORTED = 6
 export const PCIEM_FAULT_BEYOND_BAR = 7
 export const PCIEM_FAULT_SEQ_DIVERGED = 8
 export const PCIEM_FAULT_SEQ_DRY = 9
+export const PCIEM_FAULT_P2P_DENIED = 10
+export const PCIEM_FAULT_INJECTED = 11
 export const PCIEM_CONTEXT_SHIFT = 29
 export const PCIEM_CONTEXT_DEVICE = 0
 export const PCIEM_CONTEXT_TASK = 1
@@ -201,6 +212,16 @@ export const PCIEM_DIVERGED_PAYLOAD = 3
 export const PCIEM_DIVERGED_DMA = 4
 export const PCIEM_DIVERGED_PAST_END = 5
 export const PCIEM_DIVERGED_REMOVED = 6
+export const PCIEM_INJECT_VALUE = 1
+export const PCIEM_INJECT_FLIP = 2
+export const PCIEM_INJECT_DROP = 3
+export const PCIEM_INJECT_DUPLICATE = 4
+export const PCIEM_INJECT_DELAY = 5
+export const PCIEM_INJECT_REMOVE = 6
+export const PCIEM_INJECT_ANY_BAR = 4294967295
+export const PCIEM_INJECT_ADD = 0
+export const PCIEM_INJECT_CLEAR = 1
+export const PCIEM_INJECT_LIST = 2
 export const PCIEM_REMOVE_SURPRISE = 1
 
 /** Size and field offsets, in bytes, of each structure. */
@@ -215,6 +236,7 @@ export const STRUCT = {
   pciem_inject_irq: { sizeof: 8, vector: 0, func: 4, reserved: 5 },
   pciem_dma: { sizeof: 32, guest_iova: 0, user_addr: 8, length: 16, pasid: 20, flags: 24, func: 28, reserved: 29 },
   pciem_dma_atomic: { sizeof: 48, guest_iova: 0, operand: 8, compare: 16, op_type: 24, pasid: 28, result: 32, func: 40, reserved: 41 },
+  pciem_p2p: { sizeof: 32, target_phys_addr: 0, user_addr: 8, length: 16, flags: 20, func: 24, reserved: 25 },
   pciem_dma_indirect: { sizeof: 48, prp1: 0, prp2: 8, user_addr: 16, length: 24, page_size: 28, pasid: 32, flags: 36, func: 40, reserved: 41 },
   pciem_bar_info: { sizeof: 32, bar_index: 0, reserved: 4, phys_addr: 8, size: 16, flags: 24, func: 28, reserved2: 29 },
   pciem_set_eventfd: { sizeof: 8, eventfd: 0, reserved: 4 },
@@ -239,5 +261,10 @@ export const STRUCT = {
   pciem_seq_push: { sizeof: 24, size: 0, flags: 4, count: 8, step_size: 12, steps: 16 },
   pciem_seq_status: { sizeof: 312, size: 0, state: 4, matched: 8, done: 16, pending: 24, folded: 32, renamed: 40, ignored: 48, skipped: 56, early: 64, unexpected_maps: 72, next_index: 80, room: 88, reason: 92, index: 96, kind: 104, func: 105, bar: 106, width: 107, cpu: 108, pid: 112, context: 116, comm: 120, addr: 136, expected: 144, actual: 152, payload_offset: 160, expected_bytes: 168, actual_bytes: 232, payload_bytes: 296, stack_len: 300, stack: 304 },
   pciem_atomic: { sizeof: 56, size: 0, func: 4, op_type: 8, width: 12, iova: 16, operand: 24, compare: 32, result: 40, reserved: 48 },
+  pciem_p2p_allow: { sizeof: 24, size: 0, func: 4, peer_slot: 8, peer_func: 12, access: 16, reserved: 20 },
+  pciem_inject_rule: { sizeof: 80, id: 0, func: 4, kind: 8, action: 12, bar_index: 16, reserved: 20, addr: 24, length: 32, value: 40, after: 48, count: 56, seen: 64, hits: 72 },
+  pciem_inject: { sizeof: 24, size: 0, op: 4, id: 8, count: 12, rules: 16 },
+  pciem_dma_past: { sizeof: 80, iova: 0, length: 8, map_seq: 16, unmap_seq: 24, flags: 32, map_context: 36, unmap_context: 40, reserved: 44, map_comm: 48, unmap_comm: 64 },
+  pciem_dma_history: { sizeof: 24, size: 0, func: 4, count: 8, reserved: 12, entries: 16 },
   pciem_remove: { sizeof: 8, size: 0, flags: 4 },
 } as const

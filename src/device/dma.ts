@@ -2,6 +2,8 @@
 import { inspect } from 'node:util'
 import { addressOf } from '../binding.js'
 import { UsageError } from '../errors.js'
+import { dmaDirections } from '../trace/event.js'
+import { type PastMapping, pastMappingAt } from '../trace/past-mapping.js'
 import * as uapi from '../uapi.js'
 import { type Mends, type SlotFile, sized, structure } from './slot-file.js'
 
@@ -26,10 +28,9 @@ export const atomicOps = {
   'fetch-xor': uapi.PCIEM_ATOMIC_FETCH_XOR,
 } as const
 
+export type { PastMapping }
 export type AtomicOp = keyof typeof atomicOps
 
-// In the order of the kernel's enum dma_data_direction.
-const directions = ['bidirectional', 'to-device', 'from-device', 'none'] as const
 const mostBytes = 2 ** 30
 const layout = uapi.STRUCT.pciem_dma
 
@@ -137,6 +138,20 @@ export class Dma {
     }
   }
 
+  /** The last mappings that ended, 1024 at most, the newest first. */
+  history(): PastMapping[] {
+    const { pciem_dma_history: arg, pciem_dma_past: entry } = uapi.STRUCT
+    const room = 1024
+    const entries = new DataView(new ArrayBuffer(room * entry.sizeof))
+    const view = sized(arg)
+    view.setUint32(arg.func, this.func, true)
+    view.setUint32(arg.count, room, true)
+    view.setBigUint64(arg.entries, addressOf(entries), true)
+    this.file.call(uapi.PCIEM_DMA_HISTORY, view, 'past mappings', undefined, entries)
+    const count = Math.min(view.getUint32(arg.count, true), room)
+    return Array.from({ length: count }, (_, index) => pastMappingAt(entries, index * entry.sizeof))
+  }
+
   [inspect.custom](): string {
     return `Dma { function ${this.func} }`
   }
@@ -149,7 +164,7 @@ function mappingAt(view: DataView, at: number): DmaMapping {
     iova: view.getBigUint64(at + entry.iova, true),
     length: view.getBigUint64(at + entry.length, true),
     seq: view.getBigUint64(at + entry.seq, true),
-    direction: directions[flags & uapi.PCIEM_RF_DIR_MASK] as DmaMapping['direction'],
+    direction: dmaDirections[flags & uapi.PCIEM_RF_DIR_MASK] as DmaMapping['direction'],
     coherent: (flags & uapi.PCIEM_RF_COHERENT) !== 0,
   }
 }

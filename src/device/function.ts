@@ -5,6 +5,7 @@ import { Bar } from './bar.js'
 import { ConfigSpace } from './config-space.js'
 import { Dma } from './dma.js'
 import { Irq } from './irq.js'
+import { P2p } from './p2p.js'
 import type { FunctionIds, FunctionOptions } from './options.js'
 import type { SlotFile } from './slot-file.js'
 import { bindDriver, driverOf, unbindDriver, waitForDriver } from './sysfs.js'
@@ -19,6 +20,7 @@ export class Function {
   readonly irq: Irq
   readonly dma: Dma
   readonly config: ConfigSpace
+  readonly p2p: P2p
 
   /** @internal made by Slot.create() */
   constructor(file: SlotFile, instance: SlotFile, num: number, bdf: string, options: FunctionOptions) {
@@ -27,6 +29,7 @@ export class Function {
     this.bars = new Map(options.bars.map((bar) => [bar.index, new Bar(file, instance, num, bar)]))
     this.irq = new Irq(file, num)
     this.dma = new Dma(file, num)
+    this.p2p = new P2p(file, num)
     this.config = new ConfigSpace(file, num)
     this.ids = idsOf(this.config.bytes())
   }

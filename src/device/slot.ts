@@ -4,6 +4,7 @@ import * as binding from '../binding.js'
 import { UsageError } from '../errors.js'
 import * as uapi from '../uapi.js'
 import { describeFunction, startSequencer } from './describe.js'
+import { Faults } from './faults.js'
 import { Function } from './function.js'
 import { Monitor, type MonitorOptions, monitorSlot } from './monitor.js'
 import { type SlotOptions, checkSlotOptions } from './options.js'
@@ -29,6 +30,7 @@ export class Slot {
   /** the slot's number on this machine */
   readonly id: number
   readonly functions: readonly Function[]
+  readonly faults: Faults
   private readonly answer = structure(response)
 
   private constructor(
@@ -39,6 +41,7 @@ export class Slot {
   ) {
     const { slot, domain, bus, device } = ownSlotInfo(file)
     this.id = slot
+    this.faults = new Faults(file)
     this.functions = options.functions.map((fn, num) => new Function(file, instance, num, formatBdf(domain, bus, device, num), fn))
   }
 

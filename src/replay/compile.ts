@@ -5,7 +5,7 @@
 // than its step needs, so a trace of any length compiles in bounded memory.
 import { PciemError, exitCodes } from '../errors.js'
 import * as uapi from '../uapi.js'
-import { flagCoalesced, flagCoherent, flagDataLost, flagDirectionMask, flagOrigin, flagOriginMask, irqKinds, type TraceEvent } from '../trace/event.js'
+import { flagCoalesced, flagCoherent, flagDataLost, flagDirectionMask, flagOrigin, flagOriginMask, flagPeer, irqKinds, type TraceEvent } from '../trace/event.js'
 import type { TraceDevice, TraceHeader } from '../trace/header.js'
 import type { SeqStep } from '../index.js'
 import { CauseMap } from './causes.js'
@@ -168,6 +168,7 @@ export class Compiler {
   }
 
   #mmio(event: TraceEvent, index: bigint): void {
+    if (event.flags & flagPeer) unsupported(event, "another device's access")
     const bar = event.bar ?? 0
     const offset = Number(event.addr)
     if (this.ignored.some((range) => covers(range, event.func, bar, offset))) {

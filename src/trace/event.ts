@@ -74,6 +74,8 @@ export const flagCoherent = 0x4
 export const flagForDevice = 0x8
 export const flagMore = 0x10
 export const flagPending = 0x20
+/** mmio by another device */
+export const flagPeer = 0x40
 /** A request (this seq) and its completion (seq + 1) in one mmio-read. */
 export const flagCoalesced = 0x8000
 /** The event had data, which a damaged file no longer holds. */
@@ -92,7 +94,12 @@ export const faultKinds = [
   'beyond-bar',
   'sequencer-diverged',
   'sequencer-dry',
+  'p2p-denied',
+  'injected',
 ] as const
+export const injectedFault = 11n
+/** What an injected fault did: a fault's flags. */
+export const injectActions = ['', 'value', 'flip', 'drop', 'duplicate', 'delay', 'remove'] as const
 export const atomicNames = ['', 'fetch-add', 'fetch-sub', 'swap', 'compare-and-swap', 'fetch-and', 'fetch-or', 'fetch-xor'] as const
 export const dmaDirections = ['bidirectional', 'to-device', 'from-device', 'none'] as const
 

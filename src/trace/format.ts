@@ -12,10 +12,13 @@ import {
   flagForDevice,
   flagOriginMask,
   flagPending,
+  injectActions,
+  injectedFault,
   irqKinds,
   resetKinds,
   type TraceEvent,
 } from './event.js'
+import { pastMappingOf } from './past-mapping.js'
 import type { TraceFunction, TraceHeader } from './header.js'
 
 export interface FormatOptions {
@@ -130,6 +133,7 @@ export function describeEvent(event: TraceEvent, options: FormatOptions = {}): E
       break
     case 'fault':
       value = faultKinds[Number(event.value)] ?? String(event.value)
+      notes.push(event.value === injectedFault ? (injectActions[event.flags] ?? '') : pastText(event))
       break
     case 'remove':
       value = event.value === 1n ? 'surprise' : 'orderly'
@@ -142,6 +146,17 @@ export function describeEvent(event: TraceEvent, options: FormatOptions = {}): E
   }
   if (event.cause > 0n) notes.push(`cause #${event.cause}`)
   return { where, value, notes }
+}
+
+/** What a mapping was, for the driver's author: where in it the device was, who made it and who ended it. */
+function pastText(event: TraceEvent): string {
+  const past = pastMappingOf(event.data)
+  if (!past) return ''
+  const at = event.addr - past.iova
+  const where = at < past.length ? `byte ${at} of` : `${at - past.length} behind the end of`
+  const by = (context: number, comm: string) => `${formatContext(context)}${printable(comm) && ` (${printable(comm)})`}`
+  const made = `${where} ${past.length} bytes ${past.direction}, mapped #${past.mapSeq} by ${by(past.mapContext, past.mapComm)}`
+  return past.unmapSeq > 0n ? `${made}, unmapped #${past.unmapSeq} by ${by(past.unmapContext, past.unmapComm)}` : made
 }
 
 /** 'fetch-add 0x1', 'compare-and-swap 0x2 for 0x1': the value column has the one before. */

@@ -19,6 +19,9 @@ static const struct {
 	{ "SEQ_PUSH", PCIEM_SEQ_PUSH, sizeof(struct pciem_seq_push) },
 	{ "SEQ_STATUS", PCIEM_SEQ_STATUS, sizeof(struct pciem_seq_status) },
 	{ "ATOMIC", PCIEM_ATOMIC, sizeof(struct pciem_atomic) },
+	{ "P2P_ALLOW", PCIEM_P2P_ALLOW, sizeof(struct pciem_p2p_allow) },
+	{ "INJECT", PCIEM_INJECT, sizeof(struct pciem_inject) },
+	{ "DMA_HISTORY", PCIEM_DMA_HISTORY, sizeof(struct pciem_dma_history) },
 	{ "REMOVE", PCIEM_REMOVE, sizeof(struct pciem_remove) },
 };
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 import { UsageError } from '../../errors.js'
 import { type AtomicOp, type Dma, atomicOps } from '../../device/dma.js'
+import { formatContext } from '../../trace/format.js'
 import { type Command, type Result, result } from '../command.js'
 import { hexdump } from '../hexdump.js'
 import { hex, parseCount, parseNumber, widths } from '../number.js'
 
 /** Bytes from words: 0x12 0xff, or a string in quotes that is not a number. */
-function bytesOf(args: string[]): Uint8Array {
+export function bytesOf(args: string[]): Uint8Array {
   if (args.length === 0) throw new UsageError('which bytes? e.g. `dma write 0x10000000 0xde 0xad` or `dma write 0x10000000 "text"`')
   const parts = args.map((word) => (/^(0x|\d)/.test(word) ? Uint8Array.of(byte(word)) : new TextEncoder().encode(word)))
   return Buffer.concat(parts)
@@ -42,8 +43,8 @@ function prp(dma: Dma, args: string[]): Result | undefined {
 
 const dma: Command = {
   name: 'dma',
-  forms: ['read IOVA LENGTH', 'write IOVA BYTE…|"TEXT"', 'atomic OP[.l|.q] IOVA OPERAND [COMPARE]', 'prp read PRP1 PRP2 LENGTH', 'prp write PRP1 PRP2 BYTE…|"TEXT"', 'maps'],
-  summary: 'move data between the device and memory that the driver has mapped (prp: over an NVMe PRP list), or list what is mapped',
+  forms: ['read IOVA LENGTH', 'write IOVA BYTE…|"TEXT"', 'atomic OP[.l|.q] IOVA OPERAND [COMPARE]', 'prp read PRP1 PRP2 LENGTH', 'prp write PRP1 PRP2 BYTE…|"TEXT"', 'maps [--history]'],
+  summary: 'move data between the device and memory that the driver has mapped (prp: over an NVMe PRP list), or list what is mapped, or was',
   examples: [
     'dma maps',
     'dma read 0x10000000 64',
@@ -56,6 +57,12 @@ const dma: Command = {
     const { dma } = session.function()
     if (verb === 'atomic') return atomic(dma, args.slice(1))
     if (verb === 'prp') return prp(dma, args.slice(1))
+    if (verb === 'maps' && at === '--history') {
+      const past = dma.history()
+      const by = (seq: bigint, context: number, comm: string) => `#${seq} ${formatContext(context)}${comm && ` (${comm})`}`
+      const text = past.map((m) => `${hex(m.iova, 8)}  ${String(m.length).padStart(8)} bytes  ${m.direction}  mapped ${by(m.mapSeq, m.mapContext, m.mapComm)}  unmapped ${by(m.unmapSeq, m.unmapContext, m.unmapComm)}`)
+      return result(past, text.join('\n') || 'nothing has been unmapped')
+    }
     if (verb === 'maps') {
       const maps = dma.maps()
       const text = maps.map((m) => `${hex(m.iova, 8)}  ${String(m.length).padStart(8)} bytes  ${m.direction}${m.coherent ? '  coherent' : ''}`)
@@ -75,6 +82,7 @@ const dma: Command = {
     if (before.length === 1) return ['read', 'write', 'atomic', 'prp', 'maps']
     if (before[1] === 'atomic' && before.length === 2) return Object.keys(atomicOps)
     if (before[1] === 'prp' && before.length === 2) return ['read', 'write']
+    if (before[1] === 'maps') return ['--history']
     return session.function().dma.maps().map((map) => hex(map.iova))
   },
 }

@@ -8,6 +8,8 @@ import { deviceCommands } from './device.js'
 import { dmaCommands } from './dma.js'
 import { driverCommands } from './driver.js'
 import { eventCommands } from './events.js'
+import { faultCommands } from './fault.js'
+import { p2pCommands } from './p2p.js'
 import { recordCommands } from './record.js'
 import { sessionCommands } from './session.js'
 
@@ -16,6 +18,8 @@ const list: Command[] = [
   ...configCommands,
   ...barCommands,
   ...dmaCommands,
+  ...p2pCommands,
+  ...faultCommands,
   ...driverCommands,
   ...eventCommands,
   ...recordCommands,

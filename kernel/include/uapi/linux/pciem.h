@@ -154,6 +154,20 @@ struct pciem_dma_atomic {
 };
 
 /*
+ * Peer to peer, flags as of PCIEM_DMA. The target is in another synthetic BAR whose
+ * owner has allowed it (PCIEM_P2P_ALLOW), or inside the module parameter p2p_regions.
+ * EACCES: neither; nothing was moved.
+ */
+struct pciem_p2p {
+	__u64 target_phys_addr;
+	__u64 user_addr;
+	__u32 length;			/* bytes, at most 1 GiB */
+	__u32 flags;
+	__u8 func;
+	__u8 reserved[7];
+};
+
+/*
  * DMA over an NVMe PRP list: prp1 is the first page with an offset; prp2 the second
  * page, or, for more than two, the list. EINVAL: also for an entry with an offset.
  * The list is fetched by the device: it is recorded, and faults, as any DMA read.
@@ -204,6 +218,7 @@ struct pciem_trace_bar {
 #define PCIEM_INJECT_IRQ	_IOW(PCIEM_IOCTL_MAGIC, 0x0f, struct pciem_inject_irq)
 #define PCIEM_DMA		_IOWR(PCIEM_IOCTL_MAGIC, 0x10, struct pciem_dma)
 #define PCIEM_DMA_ATOMIC	_IOWR(PCIEM_IOCTL_MAGIC, 0x11, struct pciem_dma_atomic)
+#define PCIEM_P2P		_IOWR(PCIEM_IOCTL_MAGIC, 0x12, struct pciem_p2p)
 #define PCIEM_GET_BAR_INFO	_IOWR(PCIEM_IOCTL_MAGIC, 0x13, struct pciem_bar_info)
 #define PCIEM_SET_EVENTFD	_IOW(PCIEM_IOCTL_MAGIC, 0x15, struct pciem_set_eventfd)
 #define PCIEM_DMA_INDIRECT	_IOWR(PCIEM_IOCTL_MAGIC, 0x18, struct pciem_dma_indirect)
@@ -268,6 +283,9 @@ enum {
 	PCIEM_CMD_SEQ_STATUS,
 	PCIEM_CMD_REMOVE,
 	PCIEM_CMD_ATOMIC = 0x68,
+	PCIEM_CMD_P2P_ALLOW = 0x69,
+	PCIEM_CMD_INJECT = 0x6a,
+	PCIEM_CMD_DMA_HISTORY = 0x6b,
 };
 
 #define PCIEM_STATE_NEW		0	/* functions are being described */
@@ -401,7 +419,7 @@ struct pciem_monitor_page {
 #define PCIEM_RECORD_DMA_READ			9	/* payload: the bytes */
 #define PCIEM_RECORD_DMA_WRITE			10	/* payload: the bytes */
 #define PCIEM_RECORD_DMA_ATOMIC			11	/* payload: op, operand, compare as __u64 */
-#define PCIEM_RECORD_P2P_READ			12
+#define PCIEM_RECORD_P2P_READ			12	/* addr: physical; value: target's slot << 16 | func << 8 | BAR, or ~0 */
 #define PCIEM_RECORD_P2P_WRITE			13
 #define PCIEM_RECORD_IRQ			14	/* addr: vector; value: PCIEM_IRQ_* */
 #define PCIEM_RECORD_DMA_MAP			15	/* addr: IOVA, value: bytes */
@@ -412,7 +430,7 @@ struct pciem_monitor_page {
 #define PCIEM_RECORD_BIND			20	/* payload: the driver's name */
 #define PCIEM_RECORD_UNBIND			21
 #define PCIEM_RECORD_REMOVE			22	/* value: 1 surprise */
-#define PCIEM_RECORD_FAULT			23	/* value: PCIEM_FAULT_* */
+#define PCIEM_RECORD_FAULT			23	/* value: PCIEM_FAULT_*; IOMMU: perhaps a pciem_dma_past as payload */
 #define PCIEM_RECORD_MARK			24	/* payload: text */
 #define PCIEM_RECORD_LOST			25	/* value: how many records are missing here */
 
@@ -425,6 +443,7 @@ struct pciem_monitor_page {
 #define PCIEM_RF_COHERENT	0x4	/* dma-map, unmap */
 #define PCIEM_RF_FOR_DEVICE	0x8	/* dma-sync; else for the CPU */
 #define PCIEM_RF_MORE		0x10	/* dma: the transfer goes on in the next record of its kind */
+#define PCIEM_RF_PEER		0x40	/* mmio: by another device */
 #define PCIEM_RF_PENDING	0x20	/* irq: the vector was masked; it fires when unmasked */
 
 #define PCIEM_IRQ_INTX_DEASSERT	0
@@ -445,6 +464,8 @@ struct pciem_monitor_page {
 #define PCIEM_FAULT_BEYOND_BAR		7
 #define PCIEM_FAULT_SEQ_DIVERGED	8
 #define PCIEM_FAULT_SEQ_DRY		9
+#define PCIEM_FAULT_P2P_DENIED		10
+#define PCIEM_FAULT_INJECTED		11	/* flags: PCIEM_INJECT_*; the transaction follows, if it is not lost */
 
 /* pciem_record.context: class << 29 | instance */
 #define PCIEM_CONTEXT_SHIFT	29
@@ -658,6 +679,81 @@ struct pciem_atomic {
 	__aligned_u64 reserved;
 };
 #define PCIEM_ATOMIC	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_ATOMIC)
+
+/* Lets a peer reach func's BARs: PCIEM_DMA_READ | PCIEM_DMA_WRITE, 0 takes it back. Ends with either device. */
+struct pciem_p2p_allow {
+	__u32 size;
+	__u32 func;
+	__u32 peer_slot;
+	__u32 peer_func;
+	__u32 access;
+	__u32 reserved;
+};
+#define PCIEM_P2P_ALLOW	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_P2P_ALLOW)
+
+/* What an injected fault does to a transaction that it hits. */
+#define PCIEM_INJECT_VALUE	1	/* mmio-read: answers value */
+#define PCIEM_INJECT_FLIP	2	/* mmio, dma: flips the bits of value (dma: little endian, at addr) */
+#define PCIEM_INJECT_DROP	3	/* mmio, irq, dma-write: never arrives; a read gets all-ones */
+#define PCIEM_INJECT_DUPLICATE	4	/* irq: again, 1 ms later */
+#define PCIEM_INJECT_DELAY	5	/* by value ns, 10 s at most; a driver that cannot sleep: 10 ms at most */
+#define PCIEM_INJECT_REMOVE	6	/* the device is pulled out */
+
+#define PCIEM_INJECT_ANY_BAR	0xffffffffU
+
+struct pciem_inject_rule {
+	__u32 id;			/* out */
+	__u32 func;
+	__u32 kind;			/* PCIEM_RECORD_MMIO_READ, MMIO_WRITE, IRQ, DMA_READ, DMA_WRITE; 0: mmio, for REMOVE */
+	__u32 action;
+	__u32 bar_index;		/* mmio; PCIEM_INJECT_ANY_BAR for the rest */
+	__u32 reserved;
+	__aligned_u64 addr;		/* BAR offset, vector or IOVA */
+	__aligned_u64 length;		/* from there on; 0: any, and addr is 0 */
+	__aligned_u64 value;
+	__aligned_u64 after;		/* so many that fit pass before the first that is hit */
+	__aligned_u64 count;		/* how many are hit; 0: all */
+	__aligned_u64 seen;		/* out: how many fitted */
+	__aligned_u64 hits;		/* out */
+};
+
+#define PCIEM_INJECT_ADD	0	/* count is 1; id: out */
+#define PCIEM_INJECT_CLEAR	1	/* the rule id, 0 all; count and rules are 0 */
+#define PCIEM_INJECT_LIST	2	/* count: in, room; out, how many there are */
+
+/* Injected faults. ENOSPC: there are 64 rules. EBUSY: also in a slot with a sequence. */
+struct pciem_inject {
+	__u32 size;
+	__u32 op;
+	__u32 id;
+	__u32 count;
+	__aligned_u64 rules;		/* struct pciem_inject_rule * */
+};
+#define PCIEM_INJECT	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_INJECT)
+
+/* A mapping, and who made and who ended it. seq 0: not yet, or not known. */
+struct pciem_dma_past {
+	__aligned_u64 iova;
+	__aligned_u64 length;
+	__aligned_u64 map_seq;
+	__aligned_u64 unmap_seq;
+	__u32 flags;			/* as of pciem_dma_map_entry */
+	__u32 map_context;		/* as of pciem_record */
+	__u32 unmap_context;
+	__u32 reserved;
+	__u8 map_comm[16];
+	__u8 unmap_comm[16];
+};
+
+/* The function's last 1024 mappings that have ended, the newest first. count as of PCIEM_DMA_MAPS. */
+struct pciem_dma_history {
+	__u32 size;
+	__u32 func;
+	__u32 count;
+	__u32 reserved;
+	__aligned_u64 entries;		/* struct pciem_dma_past * */
+};
+#define PCIEM_DMA_HISTORY	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_DMA_HISTORY)
 
 /* Takes the device off the bus and waits for the driver's remove(); the file stays open. */
 #define PCIEM_REMOVE_SURPRISE	1	/* the device answers all-ones from now on */
