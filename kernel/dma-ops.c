@@ -53,8 +53,10 @@ static void *ops_alloc(struct device *dev, size_t size, dma_addr_t *handle, gfp_
 {
 	void *va;
 
-	/* Any RAM will do: the device sees IOVAs only. */
+	/* Any RAM will do where the device sees IOVAs only. */
 	gfp &= ~(__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM | __GFP_COMP);
+	if (pciem_dma_is_direct(dev))
+		gfp |= pciem_direct_zone(dev->coherent_dma_mask);
 	va = alloc_pages_exact(PAGE_ALIGN(size), gfp | __GFP_ZERO | __GFP_NOWARN);
 	if (!va)
 		return NULL;
@@ -79,6 +81,8 @@ static struct page *ops_alloc_pages(struct device *dev, size_t size, dma_addr_t 
 	struct page *page;
 
 	gfp &= ~(__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM);
+	if (pciem_dma_is_direct(dev))
+		gfp |= pciem_direct_zone(dma_get_mask(dev));
 	page = alloc_pages_node(dev_to_node(dev), gfp | __GFP_ZERO | __GFP_NOWARN, get_order(size));
 	if (!page)
 		return NULL;
@@ -157,6 +161,8 @@ static unsigned int run_length(struct device *dev, struct scatterlist *sg, unsig
 	u64 limit = min_not_zero(dma_get_seg_boundary(dev), (unsigned long)MAX_MAPPING - 1);
 	unsigned int nr = 0;
 
+	if (pciem_dma_is_direct(dev))
+		left = 1;
 	*bytes = *longest = 0;
 	while (nr < left) {
 		if (nr && (sg->offset & ~PAGE_MASK || *bytes + sg->length - 1 > limit))
@@ -271,7 +277,7 @@ static int ops_dma_supported(struct device *dev, u64 mask)
 
 static u64 ops_get_required_mask(struct device *dev)
 {
-	return DMA_BIT_MASK(32);
+	return pciem_dma_is_direct(dev) ? pciem_direct_required_mask() : DMA_BIT_MASK(32);
 }
 
 static size_t ops_max_mapping_size(struct device *dev)

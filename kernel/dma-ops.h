@@ -28,4 +28,9 @@ dma_addr_t pciem_iommu_map_sg(struct device *dev, struct scatterlist *sgl, unsig
 u64 pciem_iommu_unmap(struct device *dev, dma_addr_t iova);
 void pciem_iommu_sync(struct device *dev, dma_addr_t iova, size_t len, u16 flags);
 
+/* direct.c */
+bool pciem_dma_is_direct(struct device *dev);
+gfp_t pciem_direct_zone(u64 mask);			/* flags for memory under the mask */
+u64 pciem_direct_required_mask(void);
+
 #endif /* PCIEM_DMA_OPS_H */

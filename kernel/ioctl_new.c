@@ -202,7 +202,7 @@ static int call_dma_maps(struct pciem_slot *slot, void *argp)
 
 static int call_seq_start(struct pciem_slot *slot, void *argp)
 {
-	if (slot->state > PCIEM_STATE_REGISTERED || slot->seq)
+	if (slot->state > PCIEM_STATE_REGISTERED || slot->seq || READ_ONCE(slot->injector.nr))
 		return -EBUSY;
 	return pciem_seq_start(slot, argp);
 }
@@ -267,6 +267,11 @@ static int call_dma_history(struct pciem_slot *slot, void *argp)
 	return arg->reserved ? -EINVAL : pciem_dma_history(f, arg);
 }
 
+static int call_dma_mode(struct pciem_file *pf, void *arg)
+{
+	return pciem_dma_mode(pciem_file_slot(pf), arg);
+}
+
 const struct call pciem_new_calls[] = {
 	{ PCIEM_INFO, sizeof(struct pciem_info), CALL_FILE | CALL_OUT, .file_fn = call_info },
 	{ PCIEM_SLOT_INFO, sizeof(struct pciem_slot_info), CALL_FILE | CALL_OUT,
@@ -288,6 +293,7 @@ const struct call pciem_new_calls[] = {
 	{ PCIEM_INJECT, sizeof(struct pciem_inject), CALL_DEVICE | CALL_OUT, .fn = call_inject },
 	{ PCIEM_DMA_HISTORY, sizeof(struct pciem_dma_history), CALL_DEVICE | CALL_OUT,
 	  .fn = call_dma_history },
+	{ PCIEM_DMA_MODE, sizeof(struct pciem_dma_mode), CALL_FILE | CALL_OUT, .file_fn = call_dma_mode },
 	{ PCIEM_REMOVE, sizeof(struct pciem_remove), 0, .fn = call_remove },
 };
 

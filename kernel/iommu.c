@@ -119,6 +119,14 @@ static u64 place(struct pciem_iommu *iommu, const struct pciem_iova_wish *w)
 	return at;
 }
 
+/* Where the memory is; 0 if the device cannot reach it. Mappings may lie over one another: they are looked up by nobody. */
+static u64 direct_place(const struct pciem_mapping *m, const struct pciem_iova_wish *w)
+{
+	u64 phys = m->piece[0].phys;
+
+	return phys <= w->top && w->top - phys >= w->len - 1 ? phys - w->offset : 0;
+}
+
 /* ---------------------------------------------------------------- map, unmap, sync */
 
 static struct pciem_mapping *mapping_alloc(unsigned int nr_pieces)
@@ -150,7 +158,7 @@ static dma_addr_t mapping_place(struct device *dev, struct pciem_mapping *m,
 	wish->hint = pciem_seq_map_hint(f, m->len, flags, m->piece[0].phys & ~PAGE_MASK, &token);
 
 	raw_spin_lock_irqsave(&iommu->lock, irqflags);
-	at = place(iommu, wish);
+	at = iommu->direct ? direct_place(m, wish) : place(iommu, wish);
 	m->iova = iova = at + wish->offset;
 	if (at)
 		insert(iommu, m);
@@ -273,11 +281,14 @@ static unsigned int piece_of(const struct pciem_mapping *m, u64 at)
 u64 pciem_iommu_translate(struct pciem_iommu *iommu, u64 iova, u64 len, unsigned int access,
 			  void **va, u64 *fault)
 {
-	struct pciem_mapping *m = pciem_iommu_below(iommu, iova);
+	struct pciem_mapping *m;
 	unsigned int i;
 	u64 at, end;
 
 	lockdep_assert_held(&iommu->lock);
+	if (iommu->direct)
+		return pciem_direct_translate(iova, len, va, fault);
+	m = pciem_iommu_below(iommu, iova);
 	/* Another device's registers are no memory: that would be peer-to-peer. */
 	if (!m || iova - m->iova >= m->len || !m->ram) {
 		*fault = fault_of(iommu, iova);
@@ -339,6 +350,7 @@ int pciem_iommu_init(struct pciem_func *f)
 		return -ENOMEM;
 	raw_spin_lock_init(&iommu->lock);
 	iommu->tree = RB_ROOT;
+	iommu->direct = f->slot->dma_mode == PCIEM_DMA_MODE_DIRECT;
 	INIT_LIST_HEAD(&iommu->live);
 	WRITE_ONCE(f->iommu, iommu);
 	return 0;

@@ -33,6 +33,7 @@ struct pciem_iommu {
 	struct rb_root tree;		/* by iova */
 	struct list_head live;
 	unsigned int nr;
+	bool direct;			/* addresses are physical */
 	u64 cursor;			/* where the next search for an IOVA begins */
 	struct pciem_dma_past past[PCIEM_PASTS];	/* the last ones that ended */
 	unsigned int nr_past;		/* how many there ever were */
@@ -51,6 +52,9 @@ u64 pciem_iommu_translate(struct pciem_iommu *iommu, u64 iova, u64 len, unsigned
 
 /* iommu.c: the last mapping that begins at or below iova; iommu->lock. */
 struct pciem_mapping *pciem_iommu_below(struct pciem_iommu *iommu, u64 iova);
+
+/* direct.c: as pciem_iommu_translate(), for a bus address that is a physical one. */
+u64 pciem_direct_translate(u64 addr, u64 len, void **va, u64 *fault);
 
 /* past.c */
 void pciem_past_begin(struct pciem_mapping *m);		/* who maps it is who runs now */

@@ -217,10 +217,11 @@ void pciem_irq_config_changed(struct pciem_func *f);	/* MSI-X enable/mask bits o
 /* A store into a BAR that may hold the MSI-X table (vector control is authoritative in the irq chip; this keeps the PBA right). */
 u32 pciem_irq_current(void);				/* low 29 bits of the irq record that opened this hard-irq context, 0 none */
 
-/* --------------------------------- iommu.c, past.c, dma.c, atomic.c, prp.c */
+/* ----------------------- iommu.c, past.c, direct.c, dma.c, atomic.c, prp.c */
 extern const struct dma_map_ops pciem_dma_ops;		/* iommu.c */
 int pciem_iommu_init(struct pciem_func *f);
 void pciem_iommu_exit(struct pciem_func *f);		/* reports leaked mappings with one log line */
+int pciem_dma_mode(struct pciem_slot *own, struct pciem_dma_mode *arg);		/* direct.c; own may be NULL */
 int pciem_dma_history(struct pciem_func *f, struct pciem_dma_history *arg);	/* past.c */
 int pciem_dma_maps(struct pciem_func *f, struct pciem_dma_maps *arg);
 /* The DMA call: user_addr side in chunks of 64 KiB. */
@@ -305,6 +306,7 @@ struct pciem_slot {
 	struct pciem_func *func[PCIEM_MAX_FUNCTIONS];	/* set in state NEW, constant afterwards */
 	struct pciem_stream stream;
 	struct pciem_bridge *bridge;
+	u32 dma_mode;					/* PCIEM_DMA_MODE_*; set in state NEW, constant afterwards */
 	struct pciem_injector injector;
 	struct pciem_seq *seq;				/* set before START, constant until freed */
 	struct work_struct start_work, remove_work;

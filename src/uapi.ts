@@ -32,6 +32,7 @@ export const PCIEM_ATOMIC = 0x0000af68
 export const PCIEM_P2P_ALLOW = 0x0000af69
 export const PCIEM_INJECT = 0x0000af6a
 export const PCIEM_DMA_HISTORY = 0x0000af6b
+export const PCIEM_DMA_MODE = 0x0000af6c
 
 /** The call of a number, for messages. */
 export const callNames: Readonly<Record<number, string>> = {
@@ -65,6 +66,7 @@ export const callNames: Readonly<Record<number, string>> = {
   [PCIEM_P2P_ALLOW]: 'PCIEM_P2P_ALLOW',
   [PCIEM_INJECT]: 'PCIEM_INJECT',
   [PCIEM_DMA_HISTORY]: 'PCIEM_DMA_HISTORY',
+  [PCIEM_DMA_MODE]: 'PCIEM_DMA_MODE',
 }
 
 // Constants
@@ -222,6 +224,9 @@ export const PCIEM_INJECT_ANY_BAR = 4294967295
 export const PCIEM_INJECT_ADD = 0
 export const PCIEM_INJECT_CLEAR = 1
 export const PCIEM_INJECT_LIST = 2
+export const PCIEM_DMA_MODE_SOFT = 0
+export const PCIEM_DMA_MODE_DIRECT = 1
+export const PCIEM_DMA_MODE_SET = 1
 export const PCIEM_REMOVE_SURPRISE = 1
 
 /** Size and field offsets, in bytes, of each structure. */
@@ -266,5 +271,6 @@ export const STRUCT = {
   pciem_inject: { sizeof: 24, size: 0, op: 4, id: 8, count: 12, rules: 16 },
   pciem_dma_past: { sizeof: 80, iova: 0, length: 8, map_seq: 16, unmap_seq: 24, flags: 32, map_context: 36, unmap_context: 40, reserved: 44, map_comm: 48, unmap_comm: 64 },
   pciem_dma_history: { sizeof: 24, size: 0, func: 4, count: 8, reserved: 12, entries: 16 },
+  pciem_dma_mode: { sizeof: 16, size: 0, slot: 4, mode: 8, flags: 12 },
   pciem_remove: { sizeof: 8, size: 0, flags: 4 },
 } as const

@@ -106,6 +106,16 @@ function addCapability(file: SlotFile, func: number, capability: Capability): vo
   file.call(uapi.PCIEM_ADD_CAPABILITY, view, `capability ${capability.type}`, { EINVAL: 'the module takes no such capability' })
 }
 
+/** Bus addresses of the slot are physical ones from now on. */
+export function setDirectDma(file: SlotFile): void {
+  const { pciem_dma_mode: layout } = uapi.STRUCT
+  const view = sized(layout)
+  view.setUint32(layout.slot, uapi.PCIEM_SLOT_OWN, true)
+  view.setUint32(layout.mode, uapi.PCIEM_DMA_MODE_DIRECT, true)
+  view.setUint32(layout.flags, uapi.PCIEM_DMA_MODE_SET, true)
+  file.call(uapi.PCIEM_DMA_MODE, view, "DMA mode 'direct'", { EPERM: 'the kernel is locked down; boot it without lockdown, or use the soft IOMMU' })
+}
+
 /** Lets the sequencer play the device; steps follow by pushSteps(). */
 export function startSequencer(file: SlotFile, options: SequencerOptions): void {
   const ignores = options.ignores ?? []

@@ -31,6 +31,8 @@ export interface BarOptions {
   registers?: RegisterMap
 }
 
+export type DmaMode = 'soft' | 'direct'
+
 export type Capability =
   | { type: 'pcie' }
   | { type: 'pm' }
@@ -85,6 +87,8 @@ export interface SlotOptions {
   functions: readonly FunctionOptions[]
   /** events that the owner's ring holds, a power of two, 16..65536; 4096 when left out */
   ringEntries?: number
+  /** what a bus address is: an IOVA that is checked, or a physical address; 'soft' when left out. docs/dma.md has the dangers of 'direct' */
+  dmaMode?: DmaMode
   /** the sequencer plays the device */
   sequencer?: SequencerOptions
 }

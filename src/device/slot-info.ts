@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import * as binding from '../binding.js'
 import { PciemError } from '../errors.js'
+import type { DmaMode } from './options.js'
 import * as uapi from '../uapi.js'
 import { SlotFile, sized } from './slot-file.js'
 
@@ -105,4 +106,18 @@ function listed(view: DataView): ListedSlot {
 export function formatBdf(domain: number, bus: number, device: number, func: number): string {
   const hex = (value: number, digits: number) => value.toString(16).padStart(digits, '0')
   return `${hex(domain, 4)}:${hex(bus, 2)}:${hex(device, 2)}.${func}`
+}
+
+/** How a live slot's bus addresses are meant, whoever owns it. */
+export function dmaModeOf(slot: number): DmaMode {
+  const { pciem_dma_mode: layout } = uapi.STRUCT
+  const file = new SlotFile()
+  try {
+    const view = sized(layout)
+    view.setUint32(layout.slot, slot, true)
+    file.call(uapi.PCIEM_DMA_MODE, view, `DMA mode of slot ${slot}`, { ENOENT: 'there is no such slot' })
+    return view.getUint32(layout.mode, true) === uapi.PCIEM_DMA_MODE_DIRECT ? 'direct' : 'soft'
+  } finally {
+    file.close()
+  }
 }

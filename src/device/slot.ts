@@ -3,7 +3,7 @@ import { inspect } from 'node:util'
 import * as binding from '../binding.js'
 import { UsageError } from '../errors.js'
 import * as uapi from '../uapi.js'
-import { describeFunction, startSequencer } from './describe.js'
+import { describeFunction, setDirectDma, startSequencer } from './describe.js'
 import { Faults } from './faults.js'
 import { Function } from './function.js'
 import { Monitor, type MonitorOptions, monitorSlot } from './monitor.js'
@@ -55,6 +55,7 @@ export class Slot {
       ownSlotInfo(file)
       for (const [func, fn] of options.functions.entries()) describeFunction(file, func, fn, options.functions.length)
       ring = EventRing.create(file, options.ringEntries ?? defaultRingEntries)
+      if (options.dmaMode === 'direct') setDirectDma(file)
       if (options.sequencer) startSequencer(file, options.sequencer)
       instance = new SlotFile(
         file.call(uapi.PCIEM_REGISTER, undefined, 'putting the device on the bus', {

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { cpus, release, version } from 'node:os'
 import type { Slot } from '../device/slot.js'
-import { formatBdf, listSlots } from '../device/slot-info.js'
+import { dmaModeOf, formatBdf, listSlots } from '../device/slot-info.js'
 import { driverOf } from '../device/sysfs.js'
 import { PciemError, exitCodes } from '../errors.js'
 import type { TraceBar, TraceDevice, TraceFunction, TraceHeader } from '../trace/header.js'
@@ -28,7 +28,7 @@ function ownDevice(slot: Slot): TraceDevice {
   return {
     slot: slot.id,
     domain,
-    dmaMode: 'soft',
+    dmaMode: slot.options.dmaMode ?? 'soft',
     functions: slot.functions.map((fn) => ({
       func: fn.num,
       bdf: fn.bdf,
@@ -54,7 +54,7 @@ function foreignDevice(id: number): TraceDevice {
   return {
     slot: id,
     domain: info.domain,
-    dmaMode: 'soft',
+    dmaMode: dmaModeOf(id),
     functions: info.functions.map((func) => foreignFunction(func, formatBdf(info.domain, info.bus, info.device, func))),
   }
 }

@@ -16,12 +16,13 @@ function parseBar(index: number, text: string): BarOptions {
 
 /** What `create device …` describes: a function without a model, played by hand. */
 export function bareDevice(options: Record<string, string>): SlotOptions {
-  const { vendor, device, class: classCode, vectors, ...rest } = options
+  const { vendor, device, class: classCode, vectors, dma = 'soft', ...rest } = options
   if (vendor === undefined || device === undefined) throw new UsageError('a bare device needs vendor=ID and device=ID')
+  if (dma !== 'soft' && dma !== 'direct') throw new UsageError(`dma=${dma}? it is soft or direct`)
   const bars: BarOptions[] = []
   for (const [key, value] of Object.entries(rest)) {
     const index = /^bar([0-5])$/.exec(key)?.[1]
-    if (index === undefined) throw new UsageError(`no option '${key}'; a bare device has vendor, device, class, bar0…bar5 and vectors`)
+    if (index === undefined) throw new UsageError(`no option '${key}'; a bare device has vendor, device, class, bar0…bar5, vectors and dma`)
     bars.push(parseBar(Number(index), value))
   }
   const capabilities: Capability[] = [{ type: 'pm' }, { type: 'pcie' }]
@@ -33,6 +34,7 @@ export function bareDevice(options: Record<string, string>): SlotOptions {
     capabilities.push({ type: 'msix', vectors: count, bar: table, tableOffset: 0, pbaOffset: 0x8000 })
   }
   return {
+    dmaMode: dma,
     functions: [
       {
         ids: { vendor: parseCount(vendor, 'vendor'), device: parseCount(device, 'device'), classCode: parseCount(classCode ?? '0xff0000', 'class') },

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import * as binding from '../binding.js'
 import { Slot } from '../device/slot.js'
-import { PciemError, describeError } from '../errors.js'
+import { PciemError, describeError, exitCodes } from '../errors.js'
 import { loadModel } from '../model.js'
 import type { RegisterMap } from '../pci.js'
 import type { WorkerReport, WorkerRequest } from './model-worker.js'
@@ -48,9 +48,11 @@ export class ModelHost {
   /** Describes, registers and attaches: everything but `slot.start()`. `name` is a model's name or a module's path. */
   static async create(name: string, options: Record<string, string> = {}): Promise<ModelHost> {
     const model = await loadModel(name)
-    const description = model.describe(options)
+    const { dma = 'soft', ...own } = options
+    if (dma !== 'soft' && dma !== 'direct') throw new PciemError(`dma=${dma}? it is soft or direct`, { exitCode: exitCodes.usage })
+    const description = { ...model.describe(own), dmaMode: dma } as const
     const stopSignal = binding.eventfd()
-    const request: WorkerRequest = { model: name, options, stopSignal }
+    const request: WorkerRequest = { model: name, options: own, stopSignal }
     // Starting a thread takes longer than making a slot: it starts first.
     const worker = new Worker(new URL('./model-worker.js', import.meta.url), { workerData: request, name: `pciem ${model.name}` })
     let slot: Slot | undefined

@@ -43,7 +43,7 @@ export interface TraceDevice {
   slot: number
   domain: number
   functions: TraceFunction[]
-  dmaMode: 'soft'
+  dmaMode: 'soft' | 'direct'
 }
 
 export interface TraceHeader {
@@ -140,12 +140,13 @@ export function unpackHeader(map: Fields): TraceHeader {
 }
 
 function unpackDevice(map: Fields): TraceDevice {
-  if (map.dmaMode !== 'soft') throw new BadPayload('dmaMode is unknown')
+  const { dmaMode } = map
+  if (dmaMode !== 'soft' && dmaMode !== 'direct') throw new BadPayload('dmaMode is unknown')
   return {
     slot: uintField(map.slot, 'slot', 0xffffffff),
     domain: uintField(map.domain, 'domain', 0xffffffff),
     functions: listField(map.functions, 'functions', 8).map((fn) => unpackFunction(mapField(fn, 'function'))),
-    dmaMode: 'soft',
+    dmaMode,
   }
 }
 

@@ -22,6 +22,7 @@ static const struct {
 	{ "P2P_ALLOW", PCIEM_P2P_ALLOW, sizeof(struct pciem_p2p_allow) },
 	{ "INJECT", PCIEM_INJECT, sizeof(struct pciem_inject) },
 	{ "DMA_HISTORY", PCIEM_DMA_HISTORY, sizeof(struct pciem_dma_history) },
+	{ "DMA_MODE", PCIEM_DMA_MODE, sizeof(struct pciem_dma_mode) },
 	{ "REMOVE", PCIEM_REMOVE, sizeof(struct pciem_remove) },
 };
 

@@ -286,6 +286,7 @@ enum {
 	PCIEM_CMD_P2P_ALLOW = 0x69,
 	PCIEM_CMD_INJECT = 0x6a,
 	PCIEM_CMD_DMA_HISTORY = 0x6b,
+	PCIEM_CMD_DMA_MODE = 0x6c,
 };
 
 #define PCIEM_STATE_NEW		0	/* functions are being described */
@@ -754,6 +755,23 @@ struct pciem_dma_history {
 	__aligned_u64 entries;		/* struct pciem_dma_past * */
 };
 #define PCIEM_DMA_HISTORY	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_DMA_HISTORY)
+
+/*
+ * What a bus address is: an IOVA of the function's own (SOFT), or a physical address
+ * (DIRECT), checked against nothing but that it is the kernel's allocatable memory.
+ * EPERM: the kernel is locked down. With SET, of the own slot in state NEW.
+ */
+#define PCIEM_DMA_MODE_SOFT	0
+#define PCIEM_DMA_MODE_DIRECT	1
+#define PCIEM_DMA_MODE_SET	1	/* flags */
+
+struct pciem_dma_mode {
+	__u32 size;
+	__u32 slot;			/* PCIEM_SLOT_OWN, or another's number */
+	__u32 mode;			/* out, without SET */
+	__u32 flags;
+};
+#define PCIEM_DMA_MODE	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_DMA_MODE)
 
 /* Takes the device off the bus and waits for the driver's remove(); the file stays open. */
 #define PCIEM_REMOVE_SURPRISE	1	/* the device answers all-ones from now on */
