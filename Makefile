@@ -18,6 +18,7 @@ help:
 	@echo 'make bench   measure'
 	@echo 'make soak    long runs: replays by the thousand, minutes of random load'
 	@echo 'make check   types, licences and all tests'
+	@echo 'make fuzz-trace a million broken traces for the reader'
 	@echo 'make test-view the page of `trace view` in Chromium; pictures of it in build/view/'
 	@echo
 	@echo 'make setup   packages, npm modules and guest kernels'
@@ -64,6 +65,10 @@ test: build
 .PHONY: test-view
 test-view: dist/.built
 	@scripts/test-view.sh
+
+.PHONY: fuzz-trace
+fuzz-trace: dist/.built
+	@PCIEM_FUZZ_INPUTS=$(or $(PCIEM_FUZZ_INPUTS),1000000) npx vitest run --project unit test/trace/fuzz.test.ts </dev/null
 
 .PHONY: bench
 bench: build

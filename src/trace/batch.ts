@@ -223,8 +223,7 @@ export class BatchDecoder {
     this.#plain(columns.pid, batch.pid, count)
     this.#fill(columns.seq, count)
     this.#seq(batch, payload.seq)
-    this.#fill(columns.time, count)
-    this.#time(batch, payload.time)
+    this.#time(batch, payload.time, this.#fill(columns.time, count))
     this.#plain(columns.context, batch.context, count)
     this.#context(batch)
     this.#plain(columns.data, batch.data, count)
@@ -235,21 +234,20 @@ export class BatchDecoder {
     this.#wide(columns.latency, batch.latencyLo, batch.latencyHi, count)
   }
 
-  #fill(column: Uint8Array | undefined, count: number): void {
-    this.#wide(column, this.#lo, this.#hi, count)
+  #fill(column: Uint8Array | undefined, count: number): boolean {
+    return this.#wide(column, this.#lo, this.#hi, count)
   }
 
-  #wide(column: Uint8Array | undefined, lo: Uint32Array, hi: Uint32Array, count: number): void {
-    if (column !== undefined) decodeColumn(column, count, lo, hi)
-    else {
-      lo.fill(0, 0, count)
-      hi.fill(0, 0, count)
-    }
+  /** Whether any of hi may be other than zero. */
+  #wide(column: Uint8Array | undefined, lo: Uint32Array, hi: Uint32Array, count: number): boolean {
+    if (column !== undefined) return decodeColumn(column, count, lo, hi)
+    lo.fill(0, 0, count)
+    hi.fill(0, 0, count)
+    return false
   }
 
   #plain(column: Uint8Array | undefined, into: Uint32Array, count: number): void {
-    this.#wide(column, into, this.#hi, count)
-    for (let i = 0; i < count; i++) if (this.#hi[i] !== 0) throw new BadPayload('a 32-bit column holds a larger number')
+    if (this.#wide(column, into, this.#hi, count)) throw new BadPayload('a 32-bit column holds a larger number')
   }
 
   #seq(batch: EventBatch, first: bigint): void {
@@ -264,11 +262,14 @@ export class BatchDecoder {
     }
   }
 
-  #time(batch: EventBatch, first: bigint): void {
+  #time(batch: EventBatch, first: bigint, wide: boolean): void {
     const { timeLo, timeHi, count } = batch
     timeLo[0] = Number(first & 0xffffffffn)
     timeHi[0] = Number(first >> 32n)
-    for (let i = 1; i < count; i++) addZigzag(timeLo, timeHi, i, timeLo[i - 1]!, timeHi[i - 1]!, this.#lo[i]!, this.#hi[i]!)
+    for (let i = 1; i < count; i++) {
+      if (wide) addZigzag(timeLo, timeHi, i, timeLo[i - 1]!, timeHi[i - 1]!, this.#lo[i]!, this.#hi[i]!)
+      else addNarrow(timeLo, timeHi, i, timeLo[i - 1]!, timeHi[i - 1]!, this.#lo[i]!)
+    }
   }
 
   #context(batch: EventBatch): void {
@@ -298,17 +299,28 @@ export class BatchDecoder {
   }
 
   #sameKind(column: Uint8Array | undefined, batch: EventBatch, fieldLo: Uint32Array, fieldHi: Uint32Array): void {
-    this.#fill(column, batch.count)
+    const wide = this.#fill(column, batch.count)
     const { shape, count } = batch
+    const lo = this.#lo
+    const hi = this.#hi
     const lastLo = this.#lastLo.fill(0)
     const lastHi = this.#lastHi.fill(0)
     for (let i = 0; i < count; i++) {
       const k = shape[i]! & 0xff
-      addZigzag(fieldLo, fieldHi, i, lastLo[k]!, lastHi[k]!, this.#lo[i]!, this.#hi[i]!)
+      if (wide) addZigzag(fieldLo, fieldHi, i, lastLo[k]!, lastHi[k]!, lo[i]!, hi[i]!)
+      else addNarrow(fieldLo, fieldHi, i, lastLo[k]!, lastHi[k]!, lo[i]!)
       lastLo[k] = fieldLo[i]!
       lastHi[k] = fieldHi[i]!
     }
   }
+}
+
+/** addZigzag() of a step that fits in 32 bits, as nearly all do. */
+function addNarrow(lo: Uint32Array, hi: Uint32Array, i: number, bLo: number, bHi: number, z: number): void {
+  const step = (z >>> 1) ^ -(z & 1)
+  const sum = (bLo + step) >>> 0
+  lo[i] = sum
+  hi[i] = step >= 0 ? (sum < bLo ? bHi + 1 : bHi) : sum > bLo ? bHi - 1 : bHi
 }
 
 function addZigzag(lo: Uint32Array, hi: Uint32Array, i: number, bLo: number, bHi: number, zLo: number, zHi: number): void {

@@ -244,35 +244,68 @@ export function putVarint(out: Uint8Array, start: number, lo: number, hi: number
   return at
 }
 
-/** Reads one column of n entries into lo and hi. Throws BadPayload unless exactly that is in `bytes`. */
-export function decodeColumn(bytes: Uint8Array, n: number, lo: Uint32Array, hi: Uint32Array): void {
+/**
+ * Reads one column of n entries into lo and hi, and says whether any of hi may be other than zero. Throws BadPayload
+ * unless exactly that is in `bytes`.
+ */
+export function decodeColumn(bytes: Uint8Array, n: number, lo: Uint32Array, hi: Uint32Array): boolean {
   const reader = new VarintReader(bytes, 1)
+  let wide: boolean
   switch (bytes[0]) {
     case codingSame:
       reader.next()
       lo.fill(reader.lo, 0, n)
       hi.fill(reader.hi, 0, n)
+      wide = reader.hi !== 0
       break
     case codingVarint:
-      for (let i = 0; i < n; i++) {
-        reader.next()
-        lo[i] = reader.lo
-        hi[i] = reader.hi
-      }
+      wide = decodeVarints(reader, n, lo, hi)
       break
     case codingDictionary:
-      decodeDictionary(reader, n, lo, hi)
+      wide = decodeDictionary(reader, n, lo, hi)
       break
     case codingRuns:
-      decodeRuns(reader, n, lo, hi)
+      wide = decodeRuns(reader, n, lo, hi)
       break
     default:
       throw new BadPayload('a column has an unknown coding')
   }
   if (reader.at !== bytes.length) throw new BadPayload('a column is longer than its entries')
+  return wide
 }
 
-function decodeRuns(reader: VarintReader, n: number, lo: Uint32Array, hi: Uint32Array): void {
+/** Most entries are a byte or two; the reader takes the longer ones. */
+function decodeVarints(reader: VarintReader, n: number, lo: Uint32Array, hi: Uint32Array): boolean {
+  const { bytes } = reader
+  let at = reader.at
+  let upper = 0
+  hi.fill(0, 0, n)
+  for (let i = 0; i < n; i++) {
+    const first = bytes[at]!
+    if (first < 0x80) {
+      lo[i] = first
+      at++
+      continue
+    }
+    const second = bytes[at + 1]!
+    if (second < 0x80) {
+      lo[i] = (first & 0x7f) | (second << 7)
+      at += 2
+      continue
+    }
+    reader.at = at
+    reader.next()
+    lo[i] = reader.lo
+    hi[i] = reader.hi
+    upper |= reader.hi
+    at = reader.at
+  }
+  reader.at = at
+  return upper !== 0
+}
+
+function decodeRuns(reader: VarintReader, n: number, lo: Uint32Array, hi: Uint32Array): boolean {
+  let upper = 0
   for (let i = 0; i < n; ) {
     reader.next()
     const l = reader.lo
@@ -282,35 +315,58 @@ function decodeRuns(reader: VarintReader, n: number, lo: Uint32Array, hi: Uint32
     if (reader.hi !== 0 || length === 0 || length > n - i) throw new BadPayload('a run is longer than its column')
     lo.fill(l, i, i + length)
     hi.fill(h, i, i + length)
+    upper |= h
     i += length
   }
+  return upper !== 0
 }
 
-function decodeDictionary(reader: VarintReader, n: number, lo: Uint32Array, hi: Uint32Array): void {
+/** One decoding thread, and no call that waits: the dictionary's memory is used again. */
+const dictionaryLo = new Uint32Array(maxDictionary)
+const dictionaryHi = new Uint32Array(maxDictionary)
+
+function decodeDictionary(reader: VarintReader, n: number, lo: Uint32Array, hi: Uint32Array): boolean {
   reader.next()
   const size = reader.lo
   if (reader.hi !== 0 || size === 0 || size > maxDictionary) throw new BadPayload('a dictionary has an impossible size')
-  const valueLo = new Uint32Array(size)
-  const valueHi = new Uint32Array(size)
+  let upper = 0
   for (let k = 0; k < size; k++) {
     reader.next()
-    valueLo[k] = reader.lo
-    valueHi[k] = reader.hi
+    dictionaryLo[k] = reader.lo
+    dictionaryHi[k] = reader.hi
+    upper |= reader.hi
   }
   const bits = indexBits(size)
-  const mask = (1 << bits) - 1
-  const bytes = reader.bytes
-  const at = reader.at
+  const { bytes, at } = reader
   const end = at + ((n * bits + 7) >> 3)
   if (end > bytes.length) throw new BadPayload('a column ends too early')
+  if (bits < 8) spreadIndices(bytes, at, bits, n, lo)
+  else for (let i = 0; i < n; i++) lo[i] = bytes[at + i]!
+  hi.fill(0, 0, n)
+  let largest = 0
   for (let i = 0; i < n; i++) {
-    const bit = i * bits
-    const k = (bytes[at + (bit >> 3)]! >> (bit & 7)) & mask
-    if (k >= size) throw new BadPayload('an index points past its dictionary')
-    lo[i] = valueLo[k]!
-    hi[i] = valueHi[k]!
+    const k = lo[i]!
+    if (k > largest) largest = k
+    lo[i] = dictionaryLo[k]!
+    if (upper !== 0) hi[i] = dictionaryHi[k]!
   }
+  if (largest >= size) throw new BadPayload('an index points past its dictionary')
   reader.at = end
+  return upper !== 0
+}
+
+/** Indices of 1, 2 or 4 bits, one an entry. */
+function spreadIndices(bytes: Uint8Array, start: number, bits: number, n: number, into: Uint32Array): void {
+  const mask = (1 << bits) - 1
+  let at = start
+  for (let i = 0; i < n; ) {
+    let byte = bytes[at++]!
+    const end = Math.min(n, i + 8 / bits)
+    for (; i < end; i++) {
+      into[i] = byte & mask
+      byte >>= bits
+    }
+  }
 }
 
 class VarintReader {

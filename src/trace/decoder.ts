@@ -9,7 +9,11 @@ import { type Fields, bytesField, listField, mapField, textField, u64Field, uint
 export interface DecoderOptions {
   /** data that is missing is flagged, not an error */
   lenient?: boolean
+  /** default true; false: events come without their data, and what addBlobs() is given may be views */
+  keepData?: boolean
 }
+
+const noBytes = new Uint8Array(0)
 
 /** Takes the payloads of one trace in order; throws BadPayload. */
 export class EventDecoder {
@@ -17,6 +21,7 @@ export class EventDecoder {
   readonly #decoder = new BatchDecoder()
   readonly #homeSlot: number
   readonly #lenient: boolean
+  readonly keepsData: boolean
   #blobs: (Uint8Array | undefined)[] = []
   #blobBytes = 0
   #segment = -1
@@ -26,6 +31,7 @@ export class EventDecoder {
   constructor(homeSlot: number, options: DecoderOptions = {}) {
     this.#homeSlot = homeSlot
     this.#lenient = options.lenient ?? false
+    this.keepsData = options.keepData ?? true
   }
 
   /** A BLOB frame; its byte strings must be the caller's to keep. */
@@ -42,7 +48,7 @@ export class EventDecoder {
       this.#blobBytes += bytes.length
       this.storedBytes += bytes.length
       if (this.#blobBytes > maxSegmentBytes) throw new BadPayload('a segment holds more data than the format allows')
-      this.#blobs.push(bytes)
+      this.#blobs.push(this.keepsData ? bytes : noBytes)
     }
   }
 

@@ -113,6 +113,9 @@ export class FrameSource {
     this.#held = inside >= 0 && inside <= this.#held ? this.#held - inside : 0
     this.#start = offset
     if (length > this.#buffer.length) {
+      // a frame may claim to be longer than its file
+      const room = Math.min(length, Math.max(0, this.size - offset))
+      if (room < length) return Math.min(room, this.#buffer.length)
       const larger = Buffer.allocUnsafe(length)
       this.#buffer.copy(larger, 0, 0, this.#held)
       this.#buffer = larger

@@ -4,6 +4,7 @@
 import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib'
 import { Packr, Unpackr } from 'msgpackr'
 import { BadPayload } from './errors.js'
+import { checkShape } from './payload-shape.js'
 
 export const frameKinds = { header: 1, events: 2, blob: 3, mark: 4, lost: 5, index: 6, end: 7 } as const
 
@@ -19,6 +20,9 @@ export const maxPayload = 16 << 20
 
 export const codecNone = 0
 export const codecDeflate = 1
+
+/** A byte of deflate stands for no more bytes than this (zlib's own figure). */
+const mostInflation = 1032
 
 /** Payloads shorter than this are not worth a try at compression. */
 const minCompress = 96
@@ -103,11 +107,16 @@ export function checksumHolds(bytes: Buffer, at: number, head: FrameHead): boole
 export function decodePayload(bytes: Buffer, at: number, head: FrameHead): Payload {
   let raw = bytes.subarray(at + headBytes, at + headBytes + head.length)
   try {
-    if (head.codec === codecDeflate) raw = inflateRawSync(raw, { maxOutputLength: Math.max(1, head.rawLength) })
-    else if (head.codec !== codecNone) throw new BadPayload(`a frame is compressed in an unknown way (${head.codec})`)
+    if (head.codec === codecDeflate) {
+      if (head.rawLength > (head.length + 1) * mostInflation) throw new BadPayload('a frame has not the length it claims')
+      // in one piece, with a byte to spare, so that the end is seen at once
+      raw = inflateRawSync(raw, { maxOutputLength: Math.max(1, head.rawLength), chunkSize: Math.max(64, head.rawLength + 1) })
+    }
+    if (head.codec > codecDeflate) throw new BadPayload(`a frame is compressed in an unknown way (${head.codec})`)
     if (raw.length !== head.rawLength) throw new BadPayload('a frame has not the length it claims')
     const first = raw[0]!
     if (!((first >= 0x80 && first <= 0x8f) || first === 0xde || first === 0xdf)) throw new BadPayload('a frame holds no map')
+    checkShape(raw)
     return unpackr.unpack(raw) as Payload
   } catch (error) {
     if (error instanceof BadPayload) throw error

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { exitCodes, PciemError } from '../errors.js'
+import type { EventBatch } from './batch.js'
 import { BadPayload } from './errors.js'
 import { coalesce, kindNumbers, type TraceEvent } from './event.js'
 import { EventDecoder } from './decoder.js'
@@ -105,13 +106,38 @@ export class TraceReader {
     }
   }
 
+  /**
+   * Frame by frame, without making an object of each event: a batch, which is used again for the next one, or a mark or
+   * a loss. What the events carry is checked to be there, but not kept. Reading to the end checks the totals as well.
+   */
+  *batches(): Generator<EventBatch | TraceEvent, void, undefined> {
+    const decoder = new EventDecoder(this.#homeSlot, { keepData: false })
+    for (const special of this.#parts(decoder)) yield special ?? decoder.batch
+  }
+
+  get #homeSlot(): number {
+    return this.header.devices[0]?.slot ?? 0
+  }
+
   *#stored(range: EventRange): Generator<TraceEvent, void, undefined> {
     const { from = 0n, to } = range
     // each device has numbers of its own: only where there is one are they in order
     const ordered = this.header.devices.length <= 1
     const segment = ordered && from > 1n ? this.#segmentOf(from) : undefined
     const beyond = (seq: bigint) => to !== undefined && seq > to
-    const decoder = new EventDecoder(this.header.devices[0]?.slot ?? 0)
+    const decoder = new EventDecoder(this.#homeSlot)
+    for (const special of this.#parts(decoder, segment)) {
+      const count = special ? 1 : decoder.batch.count
+      for (let i = 0; i < count; i++) {
+        const event = special ?? decoder.event(i)
+        if (ordered && beyond(event.seq)) return
+        if (event.seq >= from && !beyond(event.seq)) yield event
+      }
+    }
+  }
+
+  /** Each mark and loss, and undefined for each batch that the decoder holds then. */
+  *#parts(decoder: EventDecoder, segment?: Segment): Generator<TraceEvent | undefined, void, undefined> {
     const counts = new Float64Array(32)
     let events = 0
     let lost = 0n
@@ -119,23 +145,18 @@ export class TraceReader {
       const { kind } = frame.head
       if (kind === frameKinds.events) {
         this.#guard(frame, () => decoder.decodeBatch(frame.payload()))
-        const { count } = decoder.batch
-        for (let i = 0; i < count; i++) {
-          counts[decoder.batch.shape[i]! & 0xff]!++
-          const event = decoder.event(i)
-          if (ordered && beyond(event.seq)) return
-          if (event.seq >= from && !beyond(event.seq)) yield event
-        }
+        const { count, shape } = decoder.batch
+        for (let i = 0; i < count; i++) counts[shape[i]! & 0xff]!++
         events += count
+        yield undefined
       } else if (kind === frameKinds.blob) {
-        this.#guard(frame, () => decoder.addBlobs(ownPayload(frame)))
+        this.#guard(frame, () => decoder.addBlobs(decoder.keepsData ? ownPayload(frame) : frame.payload()))
       } else if (kind === frameKinds.mark || kind === frameKinds.lost) {
         const event = this.#guard(frame, () => decoder.special(kind === frameKinds.mark ? 'mark' : 'lost', frame.payload()))
-        if (ordered && beyond(event.seq)) return
         counts[kindNumbers[event.kind]]!++
         events++
         if (event.kind === 'lost') lost += event.value
-        if (event.seq >= from && !beyond(event.seq)) yield event
+        yield event
       } else if (kind === frameKinds.end && !segment) {
         this.#checkTotals(frame, { events, lost, kinds: kindCounts(counts), blobBytes: decoder.storedBytes })
       }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
-import { flagCoalesced } from './event.js'
+import { type EventBatch, join } from './batch.js'
+import { flagCoalesced, kindNumbers, type TraceEvent } from './event.js'
 import type { TraceReader } from './reader.js'
+
+const { 'mmio-read-request': readRequest, 'mmio-read-completion': readCompletion } = kindNumbers
 
 export interface Verdict {
   events: number
@@ -19,29 +22,95 @@ export interface Verdict {
 
 /** Reads all of a trace and checks what reading alone does not: that no number of the stream is missing. */
 export function verifyTrace(reader: TraceReader): Verdict {
-  const verdict: Verdict = { events: 0, bytes: reader.bytes, complete: reader.complete, reason: reader.totals?.reason, lost: 0n, unexplained: 0n, partial: reader.header.partial ?? [] }
-  const expected = new Map<number, bigint>()
-  const gaps = verdict.partial.length === 0
-  /** slots whose stream may jump now */
-  const justLost = new Set<number>()
-  for (const event of reader.events()) {
-    verdict.events++
-    if (event.kind === 'lost') {
-      verdict.lost += event.value
-      justLost.add(event.slot)
+  const partial = reader.header.partial ?? []
+  const verdict: Verdict = { events: 0, bytes: reader.bytes, complete: reader.complete, reason: reader.totals?.reason, lost: 0n, unexplained: 0n, partial }
+  const order = new StreamOrder(reader.header.devices[0]?.slot ?? 0)
+  for (const part of reader.batches()) {
+    if (!('shape' in part)) {
+      verdict.events++
+      if (part.kind === 'lost') verdict.lost += part.value
+      order.special(part)
       continue
     }
-    const next = expected.get(event.slot)
-    // a mark of the recorder itself has the number of the event before it, if there is one
-    if (event.kind === 'mark' && event.seq === (next ?? 1n) - 1n) continue
-    if (gaps && next !== undefined && event.seq !== next) {
-      if (event.seq < next) verdict.unexplained++
-      else if (!justLost.has(event.slot)) verdict.unexplained += event.seq - next
-    }
-    justLost.delete(event.slot)
-    expected.set(event.slot, event.seq + (event.flags & flagCoalesced ? 2n : 1n))
+    verdict.events += part.count - order.batch(part)
   }
+  if (partial.length === 0) verdict.unexplained = order.missing
   return verdict
+}
+
+/** Where each slot's stream should go on. */
+class StreamOrder {
+  missing = 0n
+  readonly #home: number
+  readonly #expected = new Map<number, bigint>()
+  /** slots whose stream may jump now */
+  readonly #lost = new Set<number>()
+  // the stream of the home slot in halves, as long as nothing is out of order
+  #lo = 0
+  #hi = 0
+  #steady = false
+  /** the last event was a request of this seq and slot */
+  #request: { slot: number; seq: bigint; time: bigint } | undefined
+
+  constructor(home: number) {
+    this.#home = home
+  }
+
+  /** Takes note of a batch; returns how many completions in it are read as one with their request. */
+  batch(batch: EventBatch): number {
+    const { count, shape, flags, slot, seqLo, seqHi } = batch
+    let joined = 0
+    for (let i = 0; i < count; i++) {
+      const kind = shape[i]! & 0xff
+      const step = (flags[i]! & flagCoalesced) !== 0 ? 2 : 1
+      if (kind === readRequest || kind === readCompletion || this.#request) joined += this.#join(batch, i, kind)
+      if (this.#steady && slot[i] === 0 && seqLo[i] === this.#lo && seqHi[i] === this.#hi && this.#lo < 0xfffffffe) this.#lo += step
+      else this.#next((slot[i]! ^ this.#home) >>> 0, join(seqLo[i]!, seqHi[i]!), step)
+    }
+    return joined
+  }
+
+  special(event: TraceEvent): void {
+    this.#request = undefined
+    if (event.kind === 'lost') {
+      this.#settle()
+      this.#lost.add(event.slot)
+      return
+    }
+    // a mark of the recorder itself has the number of the event before it, if there is one
+    this.#settle()
+    if (event.seq === (this.#expected.get(event.slot) ?? 1n) - 1n) return
+    this.#next(event.slot, event.seq, 1)
+  }
+
+  #next(slot: number, seq: bigint, step: number): void {
+    this.#settle()
+    const expected = this.#expected.get(slot)
+    if (expected !== undefined && seq < expected) this.missing++
+    else if (expected !== undefined && !this.#lost.has(slot)) this.missing += seq - expected
+    this.#lost.delete(slot)
+    const next = seq + BigInt(step)
+    this.#expected.set(slot, next)
+    this.#steady = slot === this.#home
+    this.#lo = Number(next & 0xffffffffn)
+    this.#hi = Number(next >> 32n)
+  }
+
+  /** From halves back to the map. */
+  #settle(): void {
+    if (this.#steady) this.#expected.set(this.#home, join(this.#lo, this.#hi))
+    this.#steady = false
+  }
+
+  #join(batch: EventBatch, i: number, kind: number): number {
+    const request = this.#request
+    const slot = batch.slot[i]!
+    const seq = join(batch.seqLo[i]!, batch.seqHi[i]!)
+    const time = join(batch.timeLo[i]!, batch.timeHi[i]!)
+    this.#request = kind === readRequest ? { slot, seq, time } : undefined
+    if (kind !== readCompletion || !request || request.slot !== slot || seq !== request.seq + 1n || time < request.time) return 0
+    return join(batch.causeLo[i]!, batch.causeHi[i]!) === request.seq ? 1 : 0
+  }
 }
 
 /** Whether nothing is missing as far as a reader can tell. */

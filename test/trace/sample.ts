@@ -129,7 +129,7 @@ export function sampleRecords(): RawRecord[] {
 }
 
 /** A new folder, and how to be rid of it. */
-export function scratch(): { path: (name: string) => string; remove: () => void } {
-  const folder = mkdtempSync(join(tmpdir(), 'pciem-trace-'))
+export function scratch(under = tmpdir()): { path: (name: string) => string; remove: () => void } {
+  const folder = mkdtempSync(join(under, 'pciem-trace-'))
   return { path: (name) => join(folder, name), remove: () => rmSync(folder, { recursive: true, force: true }) }
 }
