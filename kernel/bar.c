@@ -23,6 +23,15 @@
 static LIST_HEAD(bars);
 static DEFINE_RAW_SPINLOCK(bars_lock);
 
+/* The ROM register's own shape: an enable bit, and no type bits (PCI 3.0, 6.2.5.2). */
+#define ROM_MIN_SIZE	SZ_2K
+#define ROM_MAX_SIZE	SZ_16M
+
+static bool is_rom(const struct pciem_bar *bar)
+{
+	return bar->index == PCIEM_MAX_BARS;
+}
+
 static bool is_64bit(const struct pciem_bar *bar)
 {
 	return (bar->flags & PCI_BASE_ADDRESS_MEM_TYPE_MASK) == PCI_BASE_ADDRESS_MEM_TYPE_64;
@@ -36,9 +45,11 @@ static int check_description(struct pciem_func *f, u32 index, u32 flags, u64 siz
 
 	if (index > PCIEM_MAX_BARS || !is_power_of_2(size) || size < MIN_SIZE)
 		return -EINVAL;
-	if (index == PCIEM_MAX_BARS || (flags & PCI_BASE_ADDRESS_SPACE_IO)) {
-		pr_notice("%s are not supported yet; use a memory BAR\n",
-			  index == PCIEM_MAX_BARS ? "expansion ROMs" : "I/O BARs");
+	if (index == PCIEM_MAX_BARS && (flags & ~PCI_BASE_ADDRESS_MEM_PREFETCH || size < ROM_MIN_SIZE ||
+					size > ROM_MAX_SIZE))
+		return -EINVAL;
+	if (flags & PCI_BASE_ADDRESS_SPACE_IO) {
+		pr_notice("I/O BARs are not supported: the kernel's own in and out instructions do not fault; use a memory BAR\n");
 		return -EOPNOTSUPP;
 	}
 	if (type != PCI_BASE_ADDRESS_MEM_TYPE_32 && type != PCI_BASE_ADDRESS_MEM_TYPE_64)
@@ -66,6 +77,9 @@ static void describe_register(struct pciem_bar *bar)
 	u64 mask = ~(bar->size - 1);
 	unsigned long irq_flags;
 
+	/* bridge.c describes it when it places it. */
+	if (is_rom(bar))
+		return;
 	raw_spin_lock_irqsave(&f->cfg_lock, irq_flags);
 	put_unaligned_le32(bar->flags, f->cfg->value + reg);
 	put_unaligned_le32((u32)mask & PCI_BASE_ADDRESS_MEM_MASK, f->cfg->writable + reg);
@@ -97,6 +111,8 @@ int pciem_bar_add(struct pciem_func *f, u32 index, u32 flags, u64 size)
 	}
 	ranges->nr = 1;
 	ranges->range[0].end = size;
+	if (index == PCIEM_MAX_BARS)
+		ranges->range[0].flags = PCIEM_TRACE_NO_STORE;
 
 	bar = &f->bar[index];
 	bar->func = f;
@@ -124,6 +140,7 @@ void pciem_bar_free(struct pciem_bar *bar)
 	list_del(&bar->node);
 	raw_spin_unlock_irqrestore(&bars_lock, irq_flags);
 	kfree(rcu_dereference_protected(bar->ranges, 1));
+	pciem_registers_free(bar);
 	vfree(bar->mem);
 	bar->size = 0;
 }
@@ -226,6 +243,16 @@ int pciem_bar_set_policy(struct pciem_bar *bar, u64 offset, u64 length, u32 poli
 
 /* ---------------------------------------------------------------------- addresses */
 
+static u32 rom_register(struct pciem_func *f)
+{
+	u32 value;
+
+	raw_spin_lock(&f->cfg_lock);
+	value = get_unaligned_le32(f->cfg->value + PCI_ROM_ADDRESS);
+	raw_spin_unlock(&f->cfg_lock);
+	return value;
+}
+
 /* Where the config register says that the BAR is; 0 while it has no address. */
 static u64 decoded_base(struct pciem_bar *bar)
 {
@@ -233,6 +260,11 @@ static u64 decoded_base(struct pciem_bar *bar)
 	const u8 *reg = f->cfg->value + PCI_BASE_ADDRESS_0 + 4 * bar->index;
 	u64 base;
 
+	if (is_rom(bar)) {
+		u32 rom = rom_register(f);
+
+		return rom & PCI_ROM_ADDRESS_ENABLE ? rom & PCI_ROM_ADDRESS_MASK : 0;
+	}
 	raw_spin_lock(&f->cfg_lock);
 	base = get_unaligned_le32(reg) & PCI_BASE_ADDRESS_MEM_MASK;
 	if (is_64bit(bar))
@@ -240,6 +272,14 @@ static u64 decoded_base(struct pciem_bar *bar)
 	raw_spin_unlock(&f->cfg_lock);
 	/* All ones are written to learn the size, not to move it there. */
 	return (u32)base == (u32)~(bar->size - 1) ? 0 : base;
+}
+
+bool pciem_bar_decodes(struct pciem_bar *bar)
+{
+	struct pciem_func *f = bar->func;
+
+	return pciem_config_command(f) & PCI_COMMAND_MEMORY &&
+	       (!is_rom(bar) || READ_ONCE(f->cfg->value[PCI_ROM_ADDRESS]) & PCI_ROM_ADDRESS_ENABLE);
 }
 
 /* bars_lock */

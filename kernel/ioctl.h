@@ -42,7 +42,7 @@ static inline struct pciem_bar *bar_get(struct pciem_slot *slot, u32 func, u32 i
 
 	if (IS_ERR(f))
 		return ERR_CAST(f);
-	if (index >= PCIEM_MAX_BARS)
+	if (index > PCIEM_MAX_BARS)
 		return ERR_PTR(-EINVAL);
 	return f->bar[index].size ? &f->bar[index] : ERR_PTR(-ENOENT);
 }

@@ -49,7 +49,7 @@ static int call_add_bar(struct pciem_slot *slot, void *argp)
 
 	if (IS_ERR(f))
 		return PTR_ERR(f);
-	if (arg->bar_index >= PCIEM_MAX_BARS)
+	if (arg->bar_index > PCIEM_MAX_BARS)
 		return -EINVAL;
 	return pciem_bar_add(f, arg->bar_index, arg->flags, arg->size);
 }
@@ -171,6 +171,28 @@ static int call_set_eventfd(struct pciem_slot *slot, void *argp)
 	return pciem_ring_set_eventfd(slot->stream.ring, arg->eventfd);
 }
 
+/* What traps is reported as it is; what does not is watched. */
+static int call_set_watchpoint(struct pciem_slot *slot, void *argp)
+{
+	const struct pciem_set_watchpoint *arg = argp;
+	struct pciem_bar *bar = bar_get(slot, 0, arg->bar_index);
+	struct pciem_range range;
+	u32 id;
+
+	if (IS_ERR(bar))
+		return PTR_ERR(bar);
+	if (slot->state > PCIEM_STATE_STARTED)
+		return -ENODEV;
+	if ((arg->width != 1 && arg->width != 2 && arg->width != 4 && arg->width != 8) ||
+	    arg->offset % arg->width || arg->offset >= bar->size)
+		return -EINVAL;
+	range = pciem_bar_range(bar, arg->offset);
+	if (range.policy == PCIEM_BAR_DIRECT)
+		return pciem_watch_add(bar, arg->offset, arg->width, false, PCIEM_EVENT_MMIO_WRITE, &id);
+	return pciem_bar_set_policy(bar, arg->offset, arg->width, range.policy,
+				    range.flags | PCIEM_TRACE_WRITES);
+}
+
 static int call_trace_bar(struct pciem_slot *slot, void *argp)
 {
 	const struct pciem_trace_bar *arg = argp;
@@ -194,6 +216,7 @@ const struct call pciem_card_calls[] = {
 	{ PCIEM_DMA, 32, CALL_DEVICE, .fn = call_dma },
 	{ PCIEM_DMA_ATOMIC, 48, CALL_DEVICE | CALL_OUT, .fn = call_dma_atomic },
 	{ PCIEM_GET_BAR_INFO, 32, CALL_OUT, .fn = call_bar_info },
+	{ PCIEM_SET_WATCHPOINT, 16, CALL_LOCKED, .fn = call_set_watchpoint },
 	{ PCIEM_SET_EVENTFD, 8, CALL_LOCKED, .fn = call_set_eventfd },
 	{ PCIEM_P2P, 32, CALL_DEVICE, .fn = call_p2p },
 	{ PCIEM_DMA_INDIRECT, 48, CALL_DEVICE, .fn = call_dma_indirect },

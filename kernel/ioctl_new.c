@@ -126,6 +126,63 @@ static int call_bar_policy(struct pciem_slot *slot, void *argp)
 	return arg->reserved ? -EINVAL : pciem_call_set_policy(slot, arg);
 }
 
+static int call_bar_register(struct pciem_slot *slot, void *argp)
+{
+	const struct pciem_bar_register *arg = argp;
+	struct pciem_bar *bar = bar_get(slot, arg->func, arg->bar_index);
+
+	if (IS_ERR(bar))
+		return PTR_ERR(bar);
+	if (slot->state > PCIEM_STATE_STARTED)
+		return -ENODEV;
+	return arg->reserved ? -EINVAL : pciem_registers_set(bar, arg);
+}
+
+static int call_bar_interrupt(struct pciem_slot *slot, void *argp)
+{
+	const struct pciem_bar_interrupt *arg = argp;
+	struct pciem_bar *bar = bar_get(slot, arg->func, arg->bar_index);
+
+	if (IS_ERR(bar))
+		return PTR_ERR(bar);
+	return slot->state > PCIEM_STATE_STARTED ? -ENODEV : pciem_registers_set_interrupt(bar, arg);
+}
+
+static int call_bar_update(struct pciem_slot *slot, void *argp)
+{
+	struct pciem_bar_update *arg = argp;
+	struct pciem_bar *bar = bar_get(slot, arg->func, arg->bar_index);
+
+	return IS_ERR(bar) ? PTR_ERR(bar) : pciem_registers_update(bar, arg);
+}
+
+static int call_watch(struct pciem_slot *slot, void *argp)
+{
+	struct pciem_watch *arg = argp;
+	struct pciem_bar *bar = bar_get(slot, arg->func, arg->bar_index);
+
+	if (IS_ERR(bar))
+		return PTR_ERR(bar);
+	if (slot->state > PCIEM_STATE_STARTED)
+		return -ENODEV;
+	if (arg->flags & ~PCIEM_WATCH_READS)
+		return -EINVAL;
+	return pciem_watch_add(bar, arg->offset, arg->width, arg->flags & PCIEM_WATCH_READS,
+			       PCIEM_EVENT_WATCH, &arg->id);
+}
+
+static int call_unwatch(struct pciem_slot *slot, void *argp)
+{
+	const struct pciem_unwatch *arg = argp;
+
+	return pciem_watch_remove(slot, arg->id);
+}
+
+static int call_watch_info(struct pciem_slot *slot, void *arg)
+{
+	return pciem_watch_info(slot, arg);
+}
+
 static int call_ring_create(struct pciem_slot *slot, void *argp)
 {
 	const struct pciem_ring_create *arg = argp;
@@ -295,6 +352,12 @@ const struct call pciem_new_calls[] = {
 	  .fn = call_dma_history },
 	{ PCIEM_DMA_MODE, sizeof(struct pciem_dma_mode), CALL_FILE | CALL_OUT, .file_fn = call_dma_mode },
 	{ PCIEM_REMOVE, sizeof(struct pciem_remove), 0, .fn = call_remove },
+	{ PCIEM_BAR_REGISTER, sizeof(struct pciem_bar_register), CALL_LOCKED, .fn = call_bar_register },
+	{ PCIEM_BAR_INTERRUPT, sizeof(struct pciem_bar_interrupt), CALL_LOCKED, .fn = call_bar_interrupt },
+	{ PCIEM_BAR_UPDATE, sizeof(struct pciem_bar_update), CALL_DEVICE | CALL_OUT, .fn = call_bar_update },
+	{ PCIEM_WATCH, sizeof(struct pciem_watch), CALL_LOCKED | CALL_OUT, .fn = call_watch },
+	{ PCIEM_UNWATCH, sizeof(struct pciem_unwatch), 0, .fn = call_unwatch },
+	{ PCIEM_WATCH_INFO, sizeof(struct pciem_watch_info), CALL_OUT, .fn = call_watch_info },
 };
 
 const unsigned int pciem_nr_new_calls = ARRAY_SIZE(pciem_new_calls);

@@ -123,9 +123,12 @@ static int __init main_init(void)
 	err = pciem_slot_init();
 	if (err)
 		return err;
-	err = pciem_trap_init();
+	err = pciem_watch_init();
 	if (err)
 		goto out_slot;
+	err = pciem_trap_init();
+	if (err)
+		goto out_watch;
 	err = pciem_bus_init();
 	if (err)
 		goto out_trap;
@@ -138,6 +141,8 @@ out_bus:
 	pciem_bus_exit();
 out_trap:
 	pciem_trap_exit();
+out_watch:
+	pciem_watch_exit();
 out_slot:
 	pciem_slot_exit();
 	return err;
@@ -149,6 +154,7 @@ static void __exit main_exit(void)
 	pciem_bus_exit();
 	/* Puts the last references, of mappings that a driver has leaked. */
 	pciem_trap_exit();
+	pciem_watch_exit();
 	pciem_slot_exit();
 	rcu_barrier();
 }

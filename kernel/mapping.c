@@ -87,6 +87,20 @@ void pciem_mapping_put(struct pciem_mapping *map)
 		wake_up_var(&map->users);
 }
 
+int pciem_mapping_for_each(int (*fn)(struct pciem_mapping *map, void *arg), void *arg)
+{
+	struct mapping_table *t;
+	unsigned int i;
+	int ret = 0;
+
+	mutex_lock(&table_lock);
+	t = rcu_dereference_protected(table, lockdep_is_held(&table_lock));
+	for (i = 0; t && i < t->nr && !ret; i++)
+		ret = fn(t->at[i], arg);
+	mutex_unlock(&table_lock);
+	return ret;
+}
+
 /* Replaces the table by one with map added, or removed. */
 static int table_change(struct pciem_mapping *map, bool add)
 {
@@ -200,6 +214,7 @@ void __iomem *pciem_mapping_create(struct pciem_bar *bar, u64 offset, phys_addr_
 	if (err)
 		goto no_table;
 	__module_get(THIS_MODULE);
+	pciem_watch_mapped(map);
 	return (void __iomem *)(map->start + in_page);
 
 no_table:
@@ -220,6 +235,7 @@ void pciem_mapping_destroy(unsigned long addr)
 	mutex_unlock(&table_lock);
 	if (!map)
 		return;
+	pciem_watch_unmapped(map);
 	/* A driver that unmaps what it still accesses is wrong; it waits for the answer all the same. */
 	if (!refcount_dec_and_test(&map->users))
 		wait_var_event(&map->users, !refcount_read(&map->users));

@@ -13,6 +13,8 @@
  *   slot->calls	rw_semaphore: held for reading by owner calls that use vectors or
  *			mappings (INJECT_IRQ, DMA); removal waits for them before it
  *			frees those. Taken without slot->lock
+ *   watch_lock		mutex of watch.c, under slot->lock or none; the table of mappings
+ *			(mapping.c) inside it
  *   seq->lock		raw spinlock, irqs off: the sequencer's cursors
  *   stream->lock	raw spinlock, irqs off: numbers a transaction and reserves its
  *			place in every ring; nothing is copied, woken or printed
@@ -53,6 +55,7 @@ struct pciem_monitor;	/* monitor.c */
 struct pciem_seq;	/* sequencer.c */
 struct pciem_irqs;	/* irq.c */
 struct pciem_iommu;	/* iommu.c */
+struct pciem_registers;	/* registers.c */
 
 /* ------------------------------------------------------------------ stream.c
  * Numbers every transaction of a slot and hands it to its readers.
@@ -131,6 +134,7 @@ struct pciem_access {
 	bool peer;			/* from another device */
 	bool force;			/* inject.c: flip is the value, else bits to flip */
 	u64 flip;
+	u64 rose;			/* registers.c: interrupts to send once it is emitted */
 };
 /* What the other side of an access gets: a read's value with an injected fault in it. */
 static inline u64 pciem_access_altered(const struct pciem_access *acc, u64 value)
@@ -161,6 +165,7 @@ struct pciem_bar {
 	u64 size;			/* 0: no such BAR */
 	u8 *mem;			/* vmalloc space, whole pages */
 	struct pciem_ranges __rcu *ranges;
+	struct pciem_registers *registers;	/* set once, under stream->lock; NULL: plain memory */
 	u64 window;			/* address bridge.c programmed, 0 before REGISTER */
 	struct list_head node;		/* bar.c: all BARs that exist */
 };
@@ -170,10 +175,36 @@ int pciem_bar_set_policy(struct pciem_bar *bar, u64 offset, u64 length, u32 poli
 struct pciem_range pciem_bar_range(struct pciem_bar *bar, u64 offset);	/* RCU inside */
 /* The BAR that decodes phys now (its config register says so), with a reference on its slot; NULL if none. Any context but NMI. */
 struct pciem_bar *pciem_bar_find(phys_addr_t phys, u64 *offset);
+bool pciem_bar_decodes(struct pciem_bar *bar);	/* COMMAND, and a ROM's own enable bit */
 bool pciem_bar_claims(phys_addr_t phys);	/* whether there is one */
 int pciem_bar_mmap(struct pciem_bar *bar, struct vm_area_struct *vma);	/* the owner's own mapping */
 int pciem_bar_insert_pages(struct pciem_bar *bar, u64 offset, struct vm_area_struct *vma, unsigned long addr,
 			   unsigned long size);
+
+/* --------------------------------------------------------------- registers.c
+ * What a driver's access does to a BAR's memory. Load and store run in a transaction's
+ * apply(); *rose is what to send once that is emitted.
+ */
+u64 pciem_mem_read(const u8 *at, u8 width);
+void pciem_mem_write(u8 *at, u8 width, u64 value);
+u64 pciem_registers_load(struct pciem_bar *bar, u64 offset, u8 width, u64 *rose);
+void pciem_registers_store(struct pciem_bar *bar, u64 offset, u8 width, u64 value, u64 *rose);
+void pciem_registers_send(struct pciem_bar *bar, u64 rose, u64 cause);
+void pciem_registers_quiesce(void);	/* nobody sends any more, for slots that are REMOVED */
+int pciem_registers_set(struct pciem_bar *bar, const struct pciem_bar_register *arg);	/* slot->lock */
+int pciem_registers_set_interrupt(struct pciem_bar *bar, const struct pciem_bar_interrupt *arg);	/* slot->lock */
+int pciem_registers_update(struct pciem_bar *bar, struct pciem_bar_update *arg);
+void pciem_registers_free(struct pciem_bar *bar);
+
+/* ------------------------------------------------------------------- watch.c
+ * Watchpoints on `direct` ranges, by the CPUs' debug registers.
+ */
+int pciem_watch_init(void);
+void pciem_watch_exit(void);
+int pciem_watch_add(struct pciem_bar *bar, u64 offset, u32 width, bool reads, u32 event, u32 *id);	/* slot->lock */
+int pciem_watch_remove(struct pciem_slot *slot, u32 id);
+int pciem_watch_info(struct pciem_slot *slot, struct pciem_watch_info *info);
+void pciem_watch_drop(struct pciem_slot *slot);	/* all of a slot that is REMOVED */
 
 /* ------------------------------------------------ trap.c, hooks.c, decode.c, emulate.c
  * Makes the driver's accesses fault, and serves them in its own context.

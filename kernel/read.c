@@ -47,44 +47,13 @@ static u64 all_ones(u8 width)
 	return width == 8 ? ~0ULL : BIT_ULL(width * 8) - 1;
 }
 
-/* ---------------------------------------------------------------- plain memory */
-
-static u64 mem_read(const u8 *at, u8 width)
-{
-	switch (width) {
-	case 1:
-		return READ_ONCE(*at);
-	case 2:
-		return get_unaligned_le16(at);
-	case 4:
-		return get_unaligned_le32(at);
-	default:
-		return get_unaligned_le64(at);
-	}
-}
-
-static void mem_write(u8 *at, u8 width, u64 value)
-{
-	switch (width) {
-	case 1:
-		WRITE_ONCE(*at, value);
-		break;
-	case 2:
-		put_unaligned_le16(value, at);
-		break;
-	case 4:
-		put_unaligned_le32(value, at);
-		break;
-	default:
-		put_unaligned_le64(value, at);
-	}
-}
+/* ------------------------------------------------------------ the BAR's own memory */
 
 static void apply_load(struct pciem_txn *txn, void *arg)
 {
 	struct pciem_access *acc = arg;
 
-	acc->value = mem_read(acc->bar->mem + acc->offset, acc->width);
+	acc->value = pciem_registers_load(acc->bar, acc->offset, acc->width, &acc->rose);
 	txn->rec.value = acc->value = pciem_access_altered(acc, acc->value);
 }
 
@@ -92,7 +61,7 @@ static void apply_store(struct pciem_txn *txn, void *arg)
 {
 	struct pciem_access *acc = arg;
 
-	mem_write(acc->bar->mem + acc->offset, acc->width, acc->value);
+	pciem_registers_store(acc->bar, acc->offset, acc->width, acc->value, &acc->rose);
 }
 
 /* --------------------------------------------------------- what every access is */
@@ -149,6 +118,7 @@ static void serve_store(struct pciem_access *acc, u8 flags)
 		txn.event = flags & PCIEM_TRACE_WRITES ? PCIEM_EVENT_MMIO_WRITE : 0;
 	}
 	pciem_stream_emit(acc->bar->func->slot, &txn);
+	pciem_registers_send(acc->bar, acc->rose, txn.seq);
 }
 
 /* ------------------------------------------------------------ synchronous reads */
@@ -371,7 +341,7 @@ void pciem_access_serve(struct pciem_access *acc)
 	/* A recording has the accesses that came while memory decoding was off, too. */
 	if (pciem_seq_access(acc) != PCIEM_SEQ_NOT_ACTIVE)
 		return;
-	if (!(pciem_config_command(f) & PCI_COMMAND_MEMORY)) {
+	if (!pciem_bar_decodes(bar)) {
 		serve_master_abort(acc);
 		return;
 	}
@@ -395,9 +365,9 @@ void pciem_access_serve(struct pciem_access *acc)
 	case PCIEM_BAR_DIRECT:
 		/* Reached through another range's page: as silent as the rest. */
 		if (acc->write)
-			mem_write(bar->mem + acc->offset, acc->width, acc->value);
+			pciem_mem_write(bar->mem + acc->offset, acc->width, acc->value);
 		else
-			acc->value = mem_read(bar->mem + acc->offset, acc->width);
+			acc->value = pciem_mem_read(bar->mem + acc->offset, acc->width);
 		break;
 	default:
 		serve_store(acc, range.flags);

@@ -111,6 +111,8 @@ void pciem_slot_quiesce(struct pciem_slot *slot)
 	mutex_unlock(&slot->lock);
 	down_write(&slot->calls);
 	up_write(&slot->calls);
+	pciem_registers_quiesce();
+	pciem_watch_drop(slot);
 	pciem_seq_stop(slot);
 	pciem_inject_exit(slot);
 	pciem_p2p_forget(slot);

@@ -52,6 +52,12 @@ void pciem_mapping_destroy(unsigned long addr);
 bool pciem_mapping_covers(unsigned long addr, bool *own);
 struct pciem_mapping *pciem_mapping_get(unsigned long addr);
 void pciem_mapping_put(struct pciem_mapping *map);
+/* Calls fn for each mapping, which stays meanwhile; stops when fn returns nonzero. */
+int pciem_mapping_for_each(int (*fn)(struct pciem_mapping *map, void *arg), void *arg);
+
+/* watch.c: the mapping is in the table; it is not any more, but its area is still there. May sleep. */
+void pciem_watch_mapped(struct pciem_mapping *map);
+void pciem_watch_unmapped(struct pciem_mapping *map);
 
 /* trap.c */
 bool pciem_trap_fault(struct pt_regs *regs, unsigned long error, unsigned long addr);

@@ -31,6 +31,11 @@ int pciem_usermap(struct vm_area_struct *vma, unsigned long addr, unsigned long 
 		err = -EOPNOTSUPP;
 		goto put;
 	}
+	/* Pages are inserted with a reference each, which a mapping made of bare page frames, or in a fault, cannot have. */
+	if (vma->vm_flags & VM_PFNMAP) {
+		err = -EOPNOTSUPP;
+		goto put;
+	}
 	/* It is RAM, which the kernel maps cached: another type on the user's side would be an alias. */
 	vma->vm_page_prot = __pgprot(pgprot_val(prot) & ~_PAGE_CACHE_MASK);
 	err = pciem_bar_insert_pages(bar, offset, vma, addr, size);

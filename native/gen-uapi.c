@@ -72,11 +72,12 @@ static void calls(void)
 {
 	CALLS(PCIEM_CREATE_DEVICE, PCIEM_ADD_BAR, PCIEM_ADD_CAPABILITY, PCIEM_SET_CONFIG,
 		PCIEM_REGISTER, PCIEM_INJECT_IRQ, PCIEM_DMA, PCIEM_DMA_ATOMIC, PCIEM_GET_BAR_INFO,
-		PCIEM_SET_EVENTFD, PCIEM_P2P, PCIEM_DMA_INDIRECT, PCIEM_TRACE_BAR, PCIEM_START, PCIEM_INFO, PCIEM_SLOT_INFO,
+		PCIEM_SET_WATCHPOINT, PCIEM_SET_EVENTFD, PCIEM_P2P, PCIEM_DMA_INDIRECT, PCIEM_TRACE_BAR, PCIEM_START, PCIEM_INFO, PCIEM_SLOT_INFO,
 		PCIEM_CONFIG, PCIEM_BAR_POLICY, PCIEM_RING_CREATE, PCIEM_MONITOR_CREATE,
 		PCIEM_MARK, PCIEM_DMA_MAPS, PCIEM_SEQ_START, PCIEM_SEQ_PUSH, PCIEM_SEQ_STATUS,
 		PCIEM_REMOVE, PCIEM_ATOMIC, PCIEM_P2P_ALLOW, PCIEM_INJECT, PCIEM_DMA_HISTORY,
-		PCIEM_DMA_MODE)
+		PCIEM_DMA_MODE, PCIEM_BAR_REGISTER, PCIEM_BAR_INTERRUPT, PCIEM_BAR_UPDATE,
+		PCIEM_WATCH, PCIEM_UNWATCH, PCIEM_WATCH_INFO)
 }
 
 static void constants(void)
@@ -94,7 +95,7 @@ static void constants(void)
 	CONSTS(PCIEM_EVENT_MMIO_READ, PCIEM_EVENT_MMIO_WRITE, PCIEM_EVENT_CONFIG_READ,
 		PCIEM_EVENT_CONFIG_WRITE, PCIEM_EVENT_MSI_ACK, PCIEM_EVENT_RESET,
 		PCIEM_EVENT_MMIO_READ_REQUEST, PCIEM_EVENT_BIND, PCIEM_EVENT_UNBIND,
-		PCIEM_EVENT_REMOVED, PCIEM_EVENT_SEQ_MARK, PCIEM_EVENT_SEQ_LOW,
+		PCIEM_EVENT_REMOVED, PCIEM_EVENT_WATCH, PCIEM_EVENT_SEQ_MARK, PCIEM_EVENT_SEQ_LOW,
 		PCIEM_EVENT_SEQ_DONE, PCIEM_EVENT_SEQ_DIVERGED, PCIEM_EVENT_SEQ_DRY)
 	CONSTS(PCIEM_RING_HEAD, PCIEM_RING_TAIL, PCIEM_RING_EVENTS, PCIEM_RING_ENTRIES)
 	CONSTS(PCIEM_STATE_NEW, PCIEM_STATE_REGISTERED, PCIEM_STATE_STARTED, PCIEM_STATE_REMOVED)
@@ -109,7 +110,8 @@ static void constants(void)
 		PCIEM_RECORD_P2P_READ, PCIEM_RECORD_P2P_WRITE, PCIEM_RECORD_IRQ,
 		PCIEM_RECORD_DMA_MAP, PCIEM_RECORD_DMA_UNMAP, PCIEM_RECORD_DMA_SYNC,
 		PCIEM_RECORD_RESET, PCIEM_RECORD_POWER, PCIEM_RECORD_BIND, PCIEM_RECORD_UNBIND,
-		PCIEM_RECORD_REMOVE, PCIEM_RECORD_FAULT, PCIEM_RECORD_MARK, PCIEM_RECORD_LOST)
+		PCIEM_RECORD_REMOVE, PCIEM_RECORD_FAULT, PCIEM_RECORD_MARK, PCIEM_RECORD_LOST,
+		PCIEM_RECORD_WATCH)
 	CONSTS(PCIEM_RF_ORIGIN_MASK, PCIEM_RF_ORIGIN_DRIVER, PCIEM_RF_ORIGIN_CORE,
 		PCIEM_RF_ORIGIN_USER, PCIEM_RF_DIR_MASK, PCIEM_RF_COHERENT, PCIEM_RF_FOR_DEVICE,
 		PCIEM_RF_MORE, PCIEM_RF_PENDING, PCIEM_RF_PEER)
@@ -136,6 +138,8 @@ static void constants(void)
 		PCIEM_INJECT_CLEAR, PCIEM_INJECT_LIST)
 	CONSTS(PCIEM_DMA_MODE_SOFT, PCIEM_DMA_MODE_DIRECT, PCIEM_DMA_MODE_SET)
 	CONSTS(PCIEM_REMOVE_SURPRISE)
+	CONSTS(PCIEM_INTERRUPT_ALWAYS)
+	CONSTS(PCIEM_WATCHPOINT_FIND, PCIEM_WATCH_READS)
 }
 
 static void structures(void)
@@ -158,6 +162,7 @@ static void structures(void)
 		reserved)
 	STRUCT(pciem_bar_info, bar_index, reserved, phys_addr, size, flags, func, reserved2)
 	STRUCT(pciem_set_eventfd, eventfd, reserved)
+	STRUCT(pciem_set_watchpoint, bar_index, offset, width, flags)
 	STRUCT(pciem_trace_bar, bar_index, flags, func, reserved)
 	STRUCT(pciem_event, seq, type, bar, offset, size, func, data, timestamp)
 	STRUCT(pciem_response, seq, data, status, reserved)
@@ -195,6 +200,15 @@ static void structures(void)
 	STRUCT(pciem_dma_history, size, func, count, reserved, entries)
 	STRUCT(pciem_dma_mode, size, slot, mode, flags)
 	STRUCT(pciem_remove, size, flags)
+	STRUCT(pciem_bar_register, size, func, bar_index, width, offset, target, count, reserved,
+		writable, w1c, w1s, read_clear)
+	STRUCT(pciem_bar_interrupt, size, func, bar_index, index, width, vector, flags, reserved, status,
+		enable, mask)
+	STRUCT(pciem_bar_update, size, func, bar_index, width, offset, clear, set, value)
+	STRUCT(pciem_watch, size, func, bar_index, width, offset, flags, id)
+	STRUCT(pciem_unwatch, size, id)
+	STRUCT(pciem_watch_info, size, id, func, bar_index, width, flags, offset, hits, lost, places,
+		reserved)
 }
 
 int main(void)

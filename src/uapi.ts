@@ -11,6 +11,7 @@ export const PCIEM_INJECT_IRQ = 0x4008af0f
 export const PCIEM_DMA = 0xc020af10
 export const PCIEM_DMA_ATOMIC = 0xc030af11
 export const PCIEM_GET_BAR_INFO = 0xc020af13
+export const PCIEM_SET_WATCHPOINT = 0x4010af14
 export const PCIEM_SET_EVENTFD = 0x4008af15
 export const PCIEM_P2P = 0xc020af12
 export const PCIEM_DMA_INDIRECT = 0xc030af18
@@ -33,6 +34,12 @@ export const PCIEM_P2P_ALLOW = 0x0000af69
 export const PCIEM_INJECT = 0x0000af6a
 export const PCIEM_DMA_HISTORY = 0x0000af6b
 export const PCIEM_DMA_MODE = 0x0000af6c
+export const PCIEM_BAR_REGISTER = 0x0000af60
+export const PCIEM_BAR_INTERRUPT = 0x0000af61
+export const PCIEM_BAR_UPDATE = 0x0000af62
+export const PCIEM_WATCH = 0x0000af63
+export const PCIEM_UNWATCH = 0x0000af64
+export const PCIEM_WATCH_INFO = 0x0000af65
 
 /** The call of a number, for messages. */
 export const callNames: Readonly<Record<number, string>> = {
@@ -45,6 +52,7 @@ export const callNames: Readonly<Record<number, string>> = {
   [PCIEM_DMA]: 'PCIEM_DMA',
   [PCIEM_DMA_ATOMIC]: 'PCIEM_DMA_ATOMIC',
   [PCIEM_GET_BAR_INFO]: 'PCIEM_GET_BAR_INFO',
+  [PCIEM_SET_WATCHPOINT]: 'PCIEM_SET_WATCHPOINT',
   [PCIEM_SET_EVENTFD]: 'PCIEM_SET_EVENTFD',
   [PCIEM_P2P]: 'PCIEM_P2P',
   [PCIEM_DMA_INDIRECT]: 'PCIEM_DMA_INDIRECT',
@@ -67,6 +75,12 @@ export const callNames: Readonly<Record<number, string>> = {
   [PCIEM_INJECT]: 'PCIEM_INJECT',
   [PCIEM_DMA_HISTORY]: 'PCIEM_DMA_HISTORY',
   [PCIEM_DMA_MODE]: 'PCIEM_DMA_MODE',
+  [PCIEM_BAR_REGISTER]: 'PCIEM_BAR_REGISTER',
+  [PCIEM_BAR_INTERRUPT]: 'PCIEM_BAR_INTERRUPT',
+  [PCIEM_BAR_UPDATE]: 'PCIEM_BAR_UPDATE',
+  [PCIEM_WATCH]: 'PCIEM_WATCH',
+  [PCIEM_UNWATCH]: 'PCIEM_UNWATCH',
+  [PCIEM_WATCH_INFO]: 'PCIEM_WATCH_INFO',
 }
 
 // Constants
@@ -106,6 +120,7 @@ export const PCIEM_EVENT_MMIO_READ_REQUEST = 16
 export const PCIEM_EVENT_BIND = 17
 export const PCIEM_EVENT_UNBIND = 18
 export const PCIEM_EVENT_REMOVED = 19
+export const PCIEM_EVENT_WATCH = 20
 export const PCIEM_EVENT_SEQ_MARK = 32
 export const PCIEM_EVENT_SEQ_LOW = 33
 export const PCIEM_EVENT_SEQ_DONE = 34
@@ -153,6 +168,7 @@ export const PCIEM_RECORD_REMOVE = 22
 export const PCIEM_RECORD_FAULT = 23
 export const PCIEM_RECORD_MARK = 24
 export const PCIEM_RECORD_LOST = 25
+export const PCIEM_RECORD_WATCH = 26
 export const PCIEM_RF_ORIGIN_MASK = 3
 export const PCIEM_RF_ORIGIN_DRIVER = 0
 export const PCIEM_RF_ORIGIN_CORE = 1
@@ -228,6 +244,9 @@ export const PCIEM_DMA_MODE_SOFT = 0
 export const PCIEM_DMA_MODE_DIRECT = 1
 export const PCIEM_DMA_MODE_SET = 1
 export const PCIEM_REMOVE_SURPRISE = 1
+export const PCIEM_INTERRUPT_ALWAYS = 1
+export const PCIEM_WATCHPOINT_FIND = 1
+export const PCIEM_WATCH_READS = 1
 
 /** Size and field offsets, in bytes, of each structure. */
 export const STRUCT = {
@@ -245,6 +264,7 @@ export const STRUCT = {
   pciem_dma_indirect: { sizeof: 48, prp1: 0, prp2: 8, user_addr: 16, length: 24, page_size: 28, pasid: 32, flags: 36, func: 40, reserved: 41 },
   pciem_bar_info: { sizeof: 32, bar_index: 0, reserved: 4, phys_addr: 8, size: 16, flags: 24, func: 28, reserved2: 29 },
   pciem_set_eventfd: { sizeof: 8, eventfd: 0, reserved: 4 },
+  pciem_set_watchpoint: { sizeof: 16, bar_index: 0, offset: 4, width: 8, flags: 12 },
   pciem_trace_bar: { sizeof: 12, bar_index: 0, flags: 4, func: 8, reserved: 9 },
   pciem_event: { sizeof: 48, seq: 0, type: 8, bar: 12, offset: 16, size: 24, func: 28, data: 32, timestamp: 40 },
   pciem_response: { sizeof: 24, seq: 0, data: 8, status: 16, reserved: 20 },
@@ -273,4 +293,10 @@ export const STRUCT = {
   pciem_dma_history: { sizeof: 24, size: 0, func: 4, count: 8, reserved: 12, entries: 16 },
   pciem_dma_mode: { sizeof: 16, size: 0, slot: 4, mode: 8, flags: 12 },
   pciem_remove: { sizeof: 8, size: 0, flags: 4 },
+  pciem_bar_register: { sizeof: 72, size: 0, func: 4, bar_index: 8, width: 12, offset: 16, target: 24, count: 32, reserved: 36, writable: 40, w1c: 48, w1s: 56, read_clear: 64 },
+  pciem_bar_interrupt: { sizeof: 56, size: 0, func: 4, bar_index: 8, index: 12, width: 16, vector: 20, flags: 24, reserved: 28, status: 32, enable: 40, mask: 48 },
+  pciem_bar_update: { sizeof: 48, size: 0, func: 4, bar_index: 8, width: 12, offset: 16, clear: 24, set: 32, value: 40 },
+  pciem_watch: { sizeof: 32, size: 0, func: 4, bar_index: 8, width: 12, offset: 16, flags: 24, id: 28 },
+  pciem_unwatch: { sizeof: 8, size: 0, id: 4 },
+  pciem_watch_info: { sizeof: 56, size: 0, id: 4, func: 8, bar_index: 12, width: 16, flags: 20, offset: 24, hits: 32, lost: 40, places: 48, reserved: 52 },
 } as const

@@ -24,6 +24,12 @@ static const struct {
 	{ "DMA_HISTORY", PCIEM_DMA_HISTORY, sizeof(struct pciem_dma_history) },
 	{ "DMA_MODE", PCIEM_DMA_MODE, sizeof(struct pciem_dma_mode) },
 	{ "REMOVE", PCIEM_REMOVE, sizeof(struct pciem_remove) },
+	{ "BAR_REGISTER", PCIEM_BAR_REGISTER, sizeof(struct pciem_bar_register) },
+	{ "BAR_INTERRUPT", PCIEM_BAR_INTERRUPT, sizeof(struct pciem_bar_interrupt) },
+	{ "BAR_UPDATE", PCIEM_BAR_UPDATE, sizeof(struct pciem_bar_update) },
+	{ "WATCH", PCIEM_WATCH, sizeof(struct pciem_watch) },
+	{ "UNWATCH", PCIEM_UNWATCH, sizeof(struct pciem_unwatch) },
+	{ "WATCH_INFO", PCIEM_WATCH_INFO, sizeof(struct pciem_watch_info) },
 };
 
 static void sizes(int fd)
@@ -83,8 +89,8 @@ static void before_create(int fd)
 static void described(int fd)
 {
 	struct pciem_create_device create = { 0 };
-	struct pciem_add_bar bar = { .bar_index = 6, .size = 4096 };
-	struct pciem_bar_info info = { .bar_index = 6 };
+	struct pciem_add_bar bar = { .bar_index = 7, .size = 4096 };
+	struct pciem_bar_info info = { .bar_index = 7 };
 	struct pciem_set_config ids = { .func = 7, .vendor_id = 1 };
 	struct pciem_inject_irq irq = { 0 };
 	struct pciem_monitor_create mon = { .size = sizeof(mon), .slot = PCIEM_SLOT_OWN };

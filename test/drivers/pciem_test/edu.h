@@ -14,7 +14,7 @@
 
 #define EDU_ID			0x00	/* EDU_ID_VALUE */
 #define EDU_LIVENESS		0x04	/* reads as the inverse of what was written */
-#define EDU_STATUS		0x08	/* writing sets bits, reading clears all */
+#define EDU_STATUS		0x08	/* writing sets bits, reading clears all; the kernel's own */
 #define EDU_FIFO_DATA		0x0c	/* writing pushes, reading pops; 0 when empty */
 #define EDU_FIFO_LEVEL		0x10
 #define EDU_INDEX		0x14	/* chooses the word that DATA is */

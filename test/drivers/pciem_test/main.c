@@ -3,7 +3,7 @@
  * Binding, and the command file.
  *
  *   access r|w OFFSET WIDTH [VALUE]	one access, with its time
- *   registers [lock]			side effects of the registers, asleep or under a spinlock
+ *   registers [lock|status]		side effects of the registers, asleep or under a spinlock; of STATUS alone
  *   insn [OFFSET]			every instruction form, against memory
  *   hammer COUNT [CPUS] [SEED]		all CPUs on the scratch memory, each access verified
  *   counter COUNT [CPUS]		all CPUs on a register that counts its reads

@@ -100,10 +100,35 @@ static void check_pci_ways(struct test_device *dev)
 	check(dev, "pci_iomap_wc", io && agrees(dev, io + HERE, HERE, 0x2003));
 	if (io)
 		pci_iounmap(dev->pdev, io);
+	io = pci_iomap_wc_range(dev->pdev, 0, HERE, 8);
+	check(dev, "pci_iomap_wc_range", io && agrees(dev, io + 4, HERE + 4, 0x2005));
+	if (io)
+		pci_iounmap(dev->pdev, io);
 	io = devm_ioremap(&dev->pdev->dev, pci_resource_start(dev->pdev, 0) + HERE, LENGTH);
 	check(dev, "devm_ioremap", io && agrees(dev, io, HERE, 0x2004));
 	if (io)
 		devm_iounmap(&dev->pdev->dev, io);
+}
+
+/* Given back by the driver core, or by hand; and one flavour that is no __iomem. */
+static void check_managed_ways(struct test_device *dev, phys_addr_t bar)
+{
+	struct device *d = &dev->pdev->dev;
+	void __iomem *io;
+	void *mem;
+
+	io = devm_ioremap_wc(d, bar + HERE, LENGTH);
+	check(dev, "devm_ioremap_wc", io && agrees(dev, io, HERE, 0x2011));
+	if (io)
+		devm_iounmap(d, io);
+	io = devm_ioremap_uc(d, bar + HERE, LENGTH);
+	check(dev, "devm_ioremap_uc", io && agrees(dev, io, HERE, 0x2012));
+	if (io)
+		devm_iounmap(d, io);
+	mem = devm_memremap(d, bar + HERE, LENGTH, MEMREMAP_WB);
+	check(dev, "devm_memremap", !IS_ERR(mem) && agrees(dev, (__force void __iomem *)mem, HERE, 0x2013));
+	if (!IS_ERR(mem))
+		devm_memunmap(d, mem);
 }
 
 /* One that spans trapped and direct pages, two of the same page, unmapped in the order they came. */
@@ -164,6 +189,7 @@ int test_maps(struct test_device *dev, int argc, char **argv)
 	for (i = 0; i < ARRAY_SIZE(ways); i++)
 		check_way(dev, i, bar);
 	check_pci_ways(dev);
+	check_managed_ways(dev, bar);
 	check_several(dev, bar);
 	check_memory_functions(dev);
 	say(dev, "{\"test\":\"maps\",\"checks\":%u,\"bad\":%u}", done, bad);

@@ -210,6 +210,19 @@ struct pciem_trace_bar {
 	__u8 reserved[3];
 };
 
+/*
+ * Reports the writes to a register, whatever the range's policy is: where accesses
+ * trap, by reporting them, else by a watchpoint. Each is a PCIEM_EVENT_MMIO_WRITE.
+ */
+#define PCIEM_WATCHPOINT_FIND	1	/* flags: find the driver's mapping, which is done in any case */
+
+struct pciem_set_watchpoint {
+	__u32 bar_index;
+	__u32 offset;
+	__u32 width;			/* 1, 2, 4, 8 */
+	__u32 flags;
+};
+
 #define PCIEM_CREATE_DEVICE	_IOWR(PCIEM_IOCTL_MAGIC, 0x0a, struct pciem_create_device)
 #define PCIEM_ADD_BAR		_IOW(PCIEM_IOCTL_MAGIC, 0x0b, struct pciem_add_bar)
 #define PCIEM_ADD_CAPABILITY	_IOW(PCIEM_IOCTL_MAGIC, 0x0c, struct pciem_add_capability)
@@ -220,6 +233,7 @@ struct pciem_trace_bar {
 #define PCIEM_DMA_ATOMIC	_IOWR(PCIEM_IOCTL_MAGIC, 0x11, struct pciem_dma_atomic)
 #define PCIEM_P2P		_IOWR(PCIEM_IOCTL_MAGIC, 0x12, struct pciem_p2p)
 #define PCIEM_GET_BAR_INFO	_IOWR(PCIEM_IOCTL_MAGIC, 0x13, struct pciem_bar_info)
+#define PCIEM_SET_WATCHPOINT	_IOW(PCIEM_IOCTL_MAGIC, 0x14, struct pciem_set_watchpoint)
 #define PCIEM_SET_EVENTFD	_IOW(PCIEM_IOCTL_MAGIC, 0x15, struct pciem_set_eventfd)
 #define PCIEM_DMA_INDIRECT	_IOWR(PCIEM_IOCTL_MAGIC, 0x18, struct pciem_dma_indirect)
 #define PCIEM_TRACE_BAR		_IOWR(PCIEM_IOCTL_MAGIC, 0x19, struct pciem_trace_bar)
@@ -237,6 +251,7 @@ struct pciem_trace_bar {
 #define PCIEM_EVENT_BIND		17
 #define PCIEM_EVENT_UNBIND		18
 #define PCIEM_EVENT_REMOVED		19
+#define PCIEM_EVENT_WATCH		20	/* a watchpoint was hit; data: what is there now */
 #define PCIEM_EVENT_SEQ_MARK		32	/* the sequencer passed a mark; data: its value */
 #define PCIEM_EVENT_SEQ_LOW		33	/* half of the sequencer's window is free */
 #define PCIEM_EVENT_SEQ_DONE		34	/* the last step is done */
@@ -287,6 +302,12 @@ enum {
 	PCIEM_CMD_INJECT = 0x6a,
 	PCIEM_CMD_DMA_HISTORY = 0x6b,
 	PCIEM_CMD_DMA_MODE = 0x6c,
+	PCIEM_CMD_BAR_REGISTER = 0x60,
+	PCIEM_CMD_BAR_INTERRUPT = 0x61,
+	PCIEM_CMD_BAR_UPDATE = 0x62,
+	PCIEM_CMD_WATCH = 0x63,
+	PCIEM_CMD_UNWATCH = 0x64,
+	PCIEM_CMD_WATCH_INFO = 0x65,
 };
 
 #define PCIEM_STATE_NEW		0	/* functions are being described */
@@ -434,6 +455,7 @@ struct pciem_monitor_page {
 #define PCIEM_RECORD_FAULT			23	/* value: PCIEM_FAULT_*; IOMMU: perhaps a pciem_dma_past as payload */
 #define PCIEM_RECORD_MARK			24	/* payload: text */
 #define PCIEM_RECORD_LOST			25	/* value: how many records are missing here */
+#define PCIEM_RECORD_WATCH			26	/* value: what is there after the access; payload: the instruction, as text */
 
 /* pciem_record.flags, by kind */
 #define PCIEM_RF_ORIGIN_MASK	0x3	/* cfg: who accessed */
@@ -781,5 +803,116 @@ struct pciem_remove {
 	__u32 flags;
 };
 #define PCIEM_REMOVE	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_REMOVE)
+
+/* ----------------------------------------------------- registers in the kernel */
+
+/*
+ * What a driver's accesses do to count registers of width bytes each, from offset on, where
+ * the kernel answers from the BAR's memory (STORE ranges): a write changes the bits in
+ * writable, clears those of w1c and sets those of w1s that it writes as one, and leaves the
+ * others; a read gets the value, and then clears the bits in read_clear. Reads and writes of
+ * a part of a register have their effect on that part. A write may have its effect on the
+ * register at target instead (its own offset: on itself), as with a pair of registers that
+ * set and clear bits of a third. Bytes that no register has are plain memory. Set again, a
+ * register changes; with all bits writable it is plain memory again.
+ * EINVAL also: it overlaps another register. ENOSPC: a BAR has at most 256 (an array is one).
+ */
+struct pciem_bar_register {
+	__u32 size;
+	__u32 func;
+	__u32 bar_index;
+	__u32 width;			/* 1, 2, 4, 8 */
+	__aligned_u64 offset;
+	__aligned_u64 target;
+	__u32 count;			/* 1: a single one */
+	__u32 reserved;
+	__aligned_u64 writable;
+	__aligned_u64 w1c;
+	__aligned_u64 w1s;
+	__aligned_u64 read_clear;
+};
+#define PCIEM_BAR_REGISTER	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_BAR_REGISTER)
+
+/*
+ * Sends a vector by itself whenever a bit of (status & enable & mask) becomes one: by
+ * an access of the driver, or by PCIEM_BAR_UPDATE. What the owner writes through its own
+ * mapping is seen at the next of these.
+ */
+#define PCIEM_INTERRUPT_ALWAYS	1	/* flags: there is no enable register */
+
+struct pciem_bar_interrupt {
+	__u32 size;
+	__u32 func;
+	__u32 bar_index;
+	__u32 index;			/* 0..63: which of the BAR's interrupts this is */
+	__u32 width;			/* of both registers; 0: no such interrupt any more */
+	__u32 vector;
+	__u32 flags;
+	__u32 reserved;
+	__aligned_u64 status;		/* offset */
+	__aligned_u64 enable;		/* offset */
+	__aligned_u64 mask;
+};
+#define PCIEM_BAR_INTERRUPT	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_BAR_INTERRUPT)
+
+/*
+ * Clears and sets bits of a register from the device's side, in one step that no access
+ * of the driver comes between, and sends the interrupt that follows. Not a transaction.
+ */
+struct pciem_bar_update {
+	__u32 size;
+	__u32 func;
+	__u32 bar_index;
+	__u32 width;
+	__aligned_u64 offset;
+	__aligned_u64 clear;
+	__aligned_u64 set;
+	__aligned_u64 value;		/* out: what was there before */
+};
+#define PCIEM_BAR_UPDATE	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_BAR_UPDATE)
+
+/* ---------------------------------------------------------------- watchpoints */
+
+/*
+ * Reports the driver's accesses to some bytes of a DIRECT range, by the CPUs' debug
+ * registers: after the access, as PCIEM_EVENT_WATCH and PCIEM_RECORD_WATCH. There are four
+ * for the whole machine, and each of the driver's mappings of the bytes takes one.
+ * Accesses by the owner, by DMA and from userspace are not seen.
+ * EINVAL also: the bytes are not aligned, or not DIRECT. ENOSPC: all four are in use.
+ */
+#define PCIEM_WATCH_READS	1	/* flags: reads, too */
+
+struct pciem_watch {
+	__u32 size;
+	__u32 func;
+	__u32 bar_index;
+	__u32 width;			/* 1, 2, 4, 8 */
+	__aligned_u64 offset;
+	__u32 flags;
+	__u32 id;			/* out */
+};
+#define PCIEM_WATCH	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_WATCH)
+
+struct pciem_unwatch {
+	__u32 size;
+	__u32 id;
+};
+#define PCIEM_UNWATCH	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_UNWATCH)
+
+/* The slot's first watchpoint numbered >= id; ENOENT behind the last. */
+struct pciem_watch_info {
+	__u32 size;
+	__u32 id;			/* in/out */
+	__u32 func;			/* out, as all that follows */
+	__u32 bar_index;
+	__u32 width;
+	__u32 flags;
+	__aligned_u64 offset;
+	__aligned_u64 hits;
+	__aligned_u64 lost;		/* hits that came too fast to be reported */
+	__u32 places;			/* mappings of the driver that are watched now */
+	__u32 reserved;
+};
+#define PCIEM_WATCH_INFO	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_WATCH_INFO)
 
 #endif /* _UAPI_LINUX_PCIEM_H */

@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Registers of a BAR that the kernel plays: what a driver's write changes and what its
+ * read clears, and the interrupts that follow from a status and an enable register.
+ * They need no answer of the owner, so they are right in any context and on one CPU.
+ *
+ * A table has one row for an array of equal registers. Its rows are sorted by where
+ * they begin, and disjoint.
+ *
+ * Locking in this file: stream->lock for a table and for the bytes of its registers, so
+ * that a value and its place in the stream agree. A BAR gets its table once, and keeps it.
+ * Interrupts are sent after the lock is dropped; removal waits in
+ * pciem_registers_quiesce() until nobody does, before vectors are freed.
+ */
+#include <linux/slab.h>
+#include <linux/srcu.h>
+
+#include "pciem.h"
+
+#define MAX_ROWS	256
+#define MAX_INTERRUPTS	64
+
+struct row {
+	u64 start, end;			/* end exclusive */
+	u64 target;			/* where writes have their effect; start: on itself */
+	u64 writable, w1c, w1s, rc;
+	u8 width;
+};
+
+struct interrupt {
+	u64 status, enable;		/* offsets */
+	u64 mask;
+	u64 pending;			/* status & enable & mask when last looked at */
+	u32 vector;
+	u8 width;			/* 0: not in use */
+	bool always;			/* there is no enable register */
+};
+
+struct pciem_registers {
+	unsigned int nr;
+	struct row row[MAX_ROWS];
+	struct interrupt interrupt[MAX_INTERRUPTS];
+};
+
+DEFINE_STATIC_SRCU(sending);
+
+/* ---------------------------------------------------------------- plain memory */
+
+u64 pciem_mem_read(const u8 *at, u8 width)
+{
+	switch (width) {
+	case 1:
+		return READ_ONCE(*at);
+	case 2:
+		return get_unaligned_le16(at);
+	case 4:
+		return get_unaligned_le32(at);
+	default:
+		return get_unaligned_le64(at);
+	}
+}
+
+void pciem_mem_write(u8 *at, u8 width, u64 value)
+{
+	switch (width) {
+	case 1:
+		WRITE_ONCE(*at, value);
+		break;
+	case 2:
+		put_unaligned_le16(value, at);
+		break;
+	case 4:
+		put_unaligned_le32(value, at);
+		break;
+	default:
+		put_unaligned_le64(value, at);
+	}
+}
+
+static u64 ones(unsigned int bytes)
+{
+	return bytes >= 8 ? ~0ULL : BIT_ULL(bytes * 8) - 1;
+}
+
+/* ------------------------------------------------------------------ the equation */
+
+/* stream->lock. Which interrupts have a bit pending that had not when they were last looked at. */
+static u64 look_at_interrupts(struct pciem_bar *bar, struct pciem_registers *regs)
+{
+	u64 rose = 0, pending;
+	unsigned int i;
+
+	for (i = 0; i < MAX_INTERRUPTS; i++) {
+		struct interrupt *in = &regs->interrupt[i];
+
+		if (!in->width)
+			continue;
+		pending = pciem_mem_read(bar->mem + in->status, in->width) & in->mask;
+		if (!in->always)
+			pending &= pciem_mem_read(bar->mem + in->enable, in->width);
+		if (pending & ~in->pending)
+			rose |= BIT_ULL(i);
+		in->pending = pending;
+	}
+	return rose;
+}
+
+/*
+ * Sends what look_at_interrupts() returned. Any context but NMI, no lock held. A
+ * vector that the driver has not enabled is nobody's: the message goes nowhere.
+ */
+void pciem_registers_send(struct pciem_bar *bar, u64 rose, u64 cause)
+{
+	struct pciem_func *f = bar->func;
+	struct pciem_stream *s = &f->slot->stream;
+	u32 vector[MAX_INTERRUPTS];
+	unsigned long flags;
+	unsigned int i, nr = 0;
+	int srcu;
+
+	if (!rose)
+		return;
+	raw_spin_lock_irqsave(&s->lock, flags);
+	for (i = 0; i < MAX_INTERRUPTS; i++)
+		if (rose & BIT_ULL(i) && bar->registers->interrupt[i].width)
+			vector[nr++] = bar->registers->interrupt[i].vector;
+	raw_spin_unlock_irqrestore(&s->lock, flags);
+
+	srcu = srcu_read_lock(&sending);
+	if (smp_load_acquire(&f->slot->state) != PCIEM_STATE_REMOVED)
+		for (i = 0; i < nr; i++)
+			pciem_irq_inject(f, vector[i], cause);
+	srcu_read_unlock(&sending, srcu);
+}
+
+void pciem_registers_quiesce(void)
+{
+	synchronize_srcu_expedited(&sending);
+}
+
+/* ------------------------------------------------------------------- the accesses */
+
+/* The first row that ends behind offset. */
+static unsigned int first_row(const struct pciem_registers *regs, u64 offset)
+{
+	unsigned int low = 0, high = regs->nr;
+
+	while (low < high) {
+		unsigned int mid = (low + high) / 2;
+
+		if (regs->row[mid].end <= offset)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* One register, and which of its bytes an access touches: from is the access's first byte of them. */
+struct piece {
+	const struct row *row;
+	u64 reg;
+	unsigned int shift;		/* of those bytes in the register, in bits */
+	unsigned int from, bytes;
+};
+
+/* The piece that has the byte at offset + done, or the first one behind it. */
+static bool next_piece(const struct pciem_registers *regs, u64 offset, u8 width, unsigned int done, struct piece *p)
+{
+	u64 at = offset + done, end = offset + width;
+	unsigned int i = first_row(regs, at);
+	const struct row *row = &regs->row[i];
+
+	if (at >= end || i == regs->nr || row->start >= end)
+		return false;
+	at = max(at, row->start);
+	p->row = row;
+	p->reg = at - (at - row->start) % row->width;
+	p->shift = (at - p->reg) * 8;
+	p->from = at - offset;
+	p->bytes = min(end, p->reg + row->width) - at;
+	return true;
+}
+
+/* stream->lock: the value that a read gets, and what the read does. */
+u64 pciem_registers_load(struct pciem_bar *bar, u64 offset, u8 width, u64 *rose)
+{
+	struct pciem_registers *regs = bar->registers;
+	u64 value = pciem_mem_read(bar->mem + offset, width);
+	bool cleared = false;
+	unsigned int done;
+	struct piece p;
+
+	for (done = 0; regs && next_piece(regs, offset, width, done, &p); done = p.from + p.bytes) {
+		u64 bits = p.row->rc & ones(p.bytes) << p.shift;
+		u8 *at = bar->mem + p.reg;
+
+		if (!bits)
+			continue;
+		pciem_mem_write(at, p.row->width, pciem_mem_read(at, p.row->width) & ~bits);
+		cleared = true;
+	}
+	if (cleared)
+		*rose = look_at_interrupts(bar, regs);
+	return value;
+}
+
+static void store_piece(struct pciem_bar *bar, const struct piece *p, u64 value)
+{
+	const struct row *row = p->row;
+	u64 lanes = ones(p->bytes) << p->shift;
+	u8 *at = bar->mem + row->target + (p->reg - row->start);
+	u64 now = pciem_mem_read(at, row->width);
+
+	value = (value >> p->from * 8) << p->shift;
+	now = (now & ~(row->writable & lanes)) | (value & row->writable & lanes);
+	now |= value & row->w1s & lanes;
+	now &= ~(value & row->w1c & lanes);
+	pciem_mem_write(at, row->width, now);
+}
+
+/* stream->lock: what a write does. */
+void pciem_registers_store(struct pciem_bar *bar, u64 offset, u8 width, u64 value, u64 *rose)
+{
+	struct pciem_registers *regs = bar->registers;
+	unsigned int done = 0, i;
+	struct piece p;
+
+	if (!regs || !next_piece(regs, offset, width, 0, &p)) {
+		pciem_mem_write(bar->mem + offset, width, value);
+	} else {
+		do {
+			for (i = done; i < p.from; i++)
+				bar->mem[offset + i] = value >> i * 8;
+			store_piece(bar, &p, value);
+			done = p.from + p.bytes;
+		} while (next_piece(regs, offset, width, done, &p));
+		for (i = done; i < width; i++)
+			bar->mem[offset + i] = value >> i * 8;
+	}
+	if (regs)
+		*rose = look_at_interrupts(bar, regs);
+}
+
+/* --------------------------------------------------------------- the owner's calls */
+
+static bool inside(const struct pciem_bar *bar, u64 offset, u64 length)
+{
+	return offset < bar->size && length <= bar->size - offset;
+}
+
+static bool width_ok(u32 width)
+{
+	return width == 1 || width == 2 || width == 4 || width == 8;
+}
+
+/* slot->lock */
+static struct pciem_registers *table_of(struct pciem_bar *bar)
+{
+	struct pciem_stream *s = &bar->func->slot->stream;
+	struct pciem_registers *regs = bar->registers;
+
+	if (regs)
+		return regs;
+	regs = kvzalloc(sizeof(*regs), GFP_KERNEL_ACCOUNT);
+	if (!regs)
+		return NULL;
+	raw_spin_lock_irq(&s->lock);
+	bar->registers = regs;
+	raw_spin_unlock_irq(&s->lock);
+	return regs;
+}
+
+static bool is_memory(const struct row *row)
+{
+	return row->target == row->start && !row->w1c && !row->w1s && !row->rc &&
+	       row->writable == ones(row->width);
+}
+
+/* stream->lock. Puts row in its place, over one with the same extent; plain memory needs none. */
+static int table_put(struct pciem_registers *regs, const struct row *row)
+{
+	unsigned int i = first_row(regs, row->start);
+	bool there = i < regs->nr && regs->row[i].start < row->end;
+
+	if (there && (regs->row[i].start != row->start || regs->row[i].end != row->end))
+		return -EINVAL;
+	if (there && is_memory(row)) {
+		regs->nr--;
+		memmove(&regs->row[i], &regs->row[i + 1], (regs->nr - i) * sizeof(*row));
+		return 0;
+	}
+	if (is_memory(row))
+		return 0;
+	if (!there) {
+		if (regs->nr == MAX_ROWS)
+			return -ENOSPC;
+		memmove(&regs->row[i + 1], &regs->row[i], (regs->nr - i) * sizeof(*row));
+		regs->nr++;
+	}
+	regs->row[i] = *row;
+	return 0;
+}
+
+int pciem_registers_set(struct pciem_bar *bar, const struct pciem_bar_register *arg)
+{
+	struct pciem_stream *s = &bar->func->slot->stream;
+	struct pciem_registers *regs;
+	struct row row;
+	u64 length;
+	int err;
+
+	lockdep_assert_held(&bar->func->slot->lock);
+	if (!width_ok(arg->width) || !arg->count || arg->count > bar->size / arg->width)
+		return -EINVAL;
+	length = (u64)arg->width * arg->count;
+	if (!inside(bar, arg->offset, length) || !inside(bar, arg->target, length) ||
+	    (arg->writable | arg->w1c | arg->w1s | arg->read_clear) & ~ones(arg->width) ||
+	    arg->writable & (arg->w1c | arg->w1s) || arg->w1c & arg->w1s)
+		return -EINVAL;
+	row = (struct row) {
+		.start = arg->offset, .end = arg->offset + length, .target = arg->target,
+		.writable = arg->writable, .w1c = arg->w1c, .w1s = arg->w1s, .rc = arg->read_clear,
+		.width = arg->width,
+	};
+	regs = table_of(bar);
+	if (!regs)
+		return -ENOMEM;
+	raw_spin_lock_irq(&s->lock);
+	err = table_put(regs, &row);
+	raw_spin_unlock_irq(&s->lock);
+	return err;
+}
+
+int pciem_registers_set_interrupt(struct pciem_bar *bar, const struct pciem_bar_interrupt *arg)
+{
+	struct pciem_stream *s = &bar->func->slot->stream;
+	struct pciem_registers *regs;
+	struct interrupt in = { .always = arg->flags & PCIEM_INTERRUPT_ALWAYS };
+
+	lockdep_assert_held(&bar->func->slot->lock);
+	if (arg->index >= MAX_INTERRUPTS || arg->vector >= PCIEM_MAX_VECTORS || arg->reserved ||
+	    arg->flags & ~PCIEM_INTERRUPT_ALWAYS)
+		return -EINVAL;
+	if (arg->width) {
+		if (!width_ok(arg->width) || !inside(bar, arg->status, arg->width) ||
+		    (!in.always && !inside(bar, arg->enable, arg->width)) ||
+		    !arg->mask || arg->mask & ~ones(arg->width))
+			return -EINVAL;
+		in.status = arg->status;
+		in.enable = arg->enable;
+		in.mask = arg->mask;
+		in.vector = arg->vector;
+		in.width = arg->width;
+	}
+	regs = table_of(bar);
+	if (!regs)
+		return -ENOMEM;
+	raw_spin_lock_irq(&s->lock);
+	regs->interrupt[arg->index] = in;
+	raw_spin_unlock_irq(&s->lock);
+	return 0;
+}
+
+/* Takes no slot->lock: a driver may be waiting for what the owner does here. */
+int pciem_registers_update(struct pciem_bar *bar, struct pciem_bar_update *arg)
+{
+	struct pciem_stream *s = &bar->func->slot->stream;
+	unsigned long flags;
+	u64 rose = 0;
+
+	if (!width_ok(arg->width) || !inside(bar, arg->offset, arg->width) ||
+	    (arg->clear | arg->set) & ~ones(arg->width))
+		return -EINVAL;
+	raw_spin_lock_irqsave(&s->lock, flags);
+	arg->value = pciem_mem_read(bar->mem + arg->offset, arg->width);
+	pciem_mem_write(bar->mem + arg->offset, arg->width, (arg->value & ~arg->clear) | arg->set);
+	if (bar->registers)
+		rose = look_at_interrupts(bar, bar->registers);
+	raw_spin_unlock_irqrestore(&s->lock, flags);
+	pciem_registers_send(bar, rose, 0);
+	return 0;
+}
+
+void pciem_registers_free(struct pciem_bar *bar)
+{
+	kvfree(bar->registers);
+	bar->registers = NULL;
+}
