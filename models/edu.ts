@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Model, ModelInstance, PciemError, Slot, SlotOptions } from '../src/index.js'
 import { EduDevice } from './edu/device.js'
-import { BAR_SIZE, DIRECT_RAM, MSIX_PBA, MSIX_TABLE, SCRATCH_RAM, VECTORS, registerMap } from './edu/registers.js'
+import { BAR_SIZE, DIRECT_RAM, MSIX_PBA, MSIX_TABLE, REG, SCRATCH_RAM, VECTORS, registerMap } from './edu/registers.js'
 import { parseOptions } from './support/options.js'
 
 const CLASS_OTHER = 0xff0000
@@ -25,11 +25,14 @@ const model: Model = {
               type: 'mem64',
               ranges: [
                 { offset: 0, length: SCRATCH_RAM, policy: 'sync' },
+                { offset: REG.STATUS, length: 4, policy: 'store' },
                 { offset: SCRATCH_RAM, length: DIRECT_RAM - SCRATCH_RAM, policy: 'store', report: 'none' },
                 { offset: DIRECT_RAM, length: MSIX_TABLE - DIRECT_RAM, policy: 'direct' },
                 { offset: MSIX_TABLE, length: BAR_SIZE - MSIX_TABLE, policy: 'store', report: 'none' },
               ],
               registers: registerMap(),
+              // Writing sets bits, reading clears all: the kernel does it, in any context.
+              attributes: [{ offset: REG.STATUS, writeOneToSet: 0xffff_ffffn, readToClear: 0xffff_ffffn }],
             },
           ],
           capabilities: [
@@ -56,6 +59,7 @@ const model: Model = {
           break
         case 'reset':
           device.reset()
+          fn.bars.get(0)?.write(REG.STATUS, 4, 0n)
           break
       }
     })

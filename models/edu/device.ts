@@ -11,7 +11,7 @@ export interface EduPorts {
 
 const DMA_FAILED = 0x8000_0000
 
-/** The registers of the edu device: most of them do something when they are read. */
+/** The registers of the edu device: most of them do something when they are read. STATUS is the kernel's. */
 export class EduDevice {
   readonly #ports: EduPorts
   readonly #fifo: number[] = []
@@ -19,7 +19,6 @@ export class EduDevice {
   readonly #buffer = new Uint8Array(DMA_BUFFER_SIZE)
   /** registers that only keep what was written, by offset */
   readonly #plain = new Map<number, number>()
-  #status = 0
   #liveness = 0
   #index = 0
   #irqStatus = 0
@@ -41,7 +40,7 @@ export class EduDevice {
     this.#indexed.fill(0)
     this.#buffer.fill(0)
     this.#plain.clear()
-    this.#status = this.#liveness = this.#index = this.#irqStatus = this.#counter = this.#dmaResult = 0
+    this.#liveness = this.#index = this.#irqStatus = this.#counter = this.#dmaResult = 0
   }
 
   /** A read of any width: a part of a register reads all of it, 64 bits read two, low half first. */
@@ -65,11 +64,6 @@ export class EduDevice {
         return ID_VALUE
       case REG.LIVENESS:
         return ~this.#liveness >>> 0
-      case REG.STATUS: {
-        const value = this.#status
-        this.#status = 0
-        return value
-      }
       case REG.FIFO_DATA:
         return this.#fifo.shift() ?? 0
       case REG.FIFO_LEVEL:
@@ -101,9 +95,6 @@ export class EduDevice {
         return
       case REG.LIVENESS:
         this.#liveness = value
-        return
-      case REG.STATUS:
-        this.#status = (this.#status | value) >>> 0
         return
       case REG.FIFO_DATA:
         if (this.#fifo.length < FIFO_DEPTH) this.#fifo.push(value)

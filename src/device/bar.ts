@@ -5,8 +5,10 @@ import { PciemError, UsageError } from '../errors.js'
 import { type RegisterMap, hexValue } from '../pci.js'
 import { PCIEM_GET_BAR_INFO, STRUCT } from '../uapi.js'
 import { setPolicy } from './describe.js'
-import { type BarOptions, PAGE_SIZE, type RangeOptions, type RangePolicy, type RangeReport, checkRange } from './options.js'
+import { type BarOptions, PAGE_SIZE, type RangeOptions, type RangePolicy, type RangeReport, barType, checkRange, isRom } from './options.js'
+import { type RegisterAttributes, type RegisterInterrupt, allBits, checkInterrupt, checkRegister, setInterrupt, setRegister, updateRegister } from './registers.js'
 import { type SlotFile, structure } from './slot-file.js'
+import { addWatch, checkWatch } from './watch.js'
 
 /** How one range of a BAR answers, with nothing left out. */
 export type BarRange = Required<RangeOptions>
@@ -18,6 +20,9 @@ export class Bar {
   readonly type: 'mem32' | 'mem64'
   readonly prefetchable: boolean
   readonly registers: RegisterMap | undefined
+  /** what the kernel does by itself, by offset */
+  readonly #attributes = new Map<number, RegisterAttributes>()
+  readonly #interrupts = new Map<number, RegisterInterrupt>()
   #ranges: BarRange[]
   #mapping: ArrayBuffer | undefined
   #memory: Uint8Array | undefined
@@ -31,16 +36,28 @@ export class Bar {
   ) {
     this.index = options.index
     this.size = options.size
-    this.type = options.type ?? 'mem64'
+    this.type = barType(options)
     this.prefetchable = options.prefetchable ?? false
     this.registers = options.registers
-    this.#ranges = [{ offset: 0, length: options.size, policy: 'store', report: 'none', store: true }]
+    this.#ranges = [{ offset: 0, length: options.size, policy: 'store', report: 'none', store: !isRom(options) }]
     for (const range of options.ranges ?? []) this.#overlay(range)
+    for (const register of options.attributes ?? []) this.#attributes.set(register.offset, register)
+    for (const [index, interrupt] of (options.interrupts ?? []).entries()) this.#interrupts.set(index, interrupt)
   }
 
   /** How its ranges answer: sorted, and together the whole BAR. */
   get ranges(): readonly BarRange[] {
     return this.#ranges
+  }
+
+  /** The registers that the kernel plays, by offset. */
+  get attributes(): RegisterAttributes[] {
+    return [...this.#attributes.values()].sort((a, b) => a.offset - b.offset)
+  }
+
+  /** The interrupts that the kernel sends by itself, by their number. */
+  get interrupts(): ReadonlyMap<number, RegisterInterrupt> {
+    return this.#interrupts
   }
 
   /** The BAR's memory itself, shared with what the driver sees. Empty once the slot is closed. */
@@ -92,6 +109,34 @@ export class Bar {
     this.#overlay(range)
   }
 
+  /** What the driver's accesses do to a register from now on, where the BAR answers from its memory; all bits writable: plain memory. */
+  setRegister(register: RegisterAttributes): void {
+    checkRegister(this, register)
+    setRegister(this.file, this.func, this.index, register)
+    this.#attributes.set(register.offset, register)
+  }
+
+  /** The kernel sends a vector by itself from now on, or (without `interrupt`) no longer. */
+  setInterrupt(index: number, interrupt?: RegisterInterrupt): void {
+    if (interrupt) checkInterrupt(this, index, interrupt)
+    setInterrupt(this.file, this.func, this.index, index, interrupt)
+    if (interrupt) this.#interrupts.set(index, interrupt)
+    else this.#interrupts.delete(index)
+  }
+
+  /** Clears and sets bits in one step that no access comes between, and sends the interrupt that follows; what was there before. */
+  update(offset: number, width: number, { clear = 0n, set = 0n }: { clear?: bigint; set?: bigint }): bigint {
+    this.#check(offset, width)
+    if ((clear | set) < 0n || (clear | set) > allBits(width)) throw new UsageError(`BAR${this.index}: ${clear | set} does not fit into ${width} bytes`)
+    return updateRegister(this.file, this.func, this.index, offset, width, clear, set)
+  }
+
+  /** Reports the driver's writes (or reads, too) to a place of a direct range as 'watch' events, after the access. Returns its number, for slot.unwatch(). */
+  watch(offset: number, width: number, { reads = false }: { reads?: boolean } = {}): number {
+    checkWatch(this, offset, width)
+    return addWatch(this.file, this.func, this.index, offset, width, reads)
+  }
+
   /** @internal the slot is closing */
   unmap(): void {
     if (this.#mapping) binding.munmap(this.#mapping)
@@ -129,6 +174,6 @@ export class Bar {
 
   [inspect.custom](): string {
     const ranges = this.#ranges.map(({ offset, length, policy, report }) => `${hexValue(offset, 3)}+${length} ${policy}${report === 'none' ? '' : ` (${report})`}`)
-    return `BAR${this.index} { ${this.size} bytes, ${this.type}${this.prefetchable ? ' prefetchable' : ''}, ${ranges.join(', ')} }`
+    return `${this.index === 6 ? 'ROM' : `BAR${this.index}`} { ${this.size} bytes, ${this.type}${this.prefetchable ? ' prefetchable' : ''}, ${ranges.join(', ')} }`
   }
 }

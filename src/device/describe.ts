@@ -3,7 +3,8 @@ import { STRUCT } from '../uapi.js'
 import * as uapi from '../uapi.js'
 import { addressOf } from '../binding.js'
 import { type SlotFile, sized, structure } from './slot-file.js'
-import type { BarOptions, Capability, FunctionIds, FunctionOptions, RangeOptions, SequencerOptions } from './options.js'
+import { type BarOptions, type Capability, type FunctionIds, type FunctionOptions, type RangeOptions, type SequencerOptions, barType } from './options.js'
+import { setInterrupt, setRegister } from './registers.js'
 import { ConfigSpace, planes } from './config-space.js'
 
 // Turns options into the calls that describe a device, up to REGISTER.
@@ -51,7 +52,7 @@ function addBar(file: SlotFile, func: number, bar: BarOptions): void {
   const layout = STRUCT.pciem_add_bar
   const view = structure(layout)
   view.setUint32(layout.bar_index, bar.index, true)
-  view.setUint32(layout.flags, ((bar.type ?? 'mem64') === 'mem64' ? memory64 : 0) | (bar.prefetchable ? prefetchable : 0), true)
+  view.setUint32(layout.flags, (barType(bar) === 'mem64' ? memory64 : 0) | (bar.prefetchable ? prefetchable : 0), true)
   view.setBigUint64(layout.size, BigInt(bar.size), true)
   view.setUint8(layout.func, func)
   file.call(uapi.PCIEM_ADD_BAR, view, `BAR${bar.index} of ${bar.size} bytes`, {
@@ -59,6 +60,8 @@ function addBar(file: SlotFile, func: number, bar: BarOptions): void {
     ENOSPC: 'no address space for it; make it smaller',
   })
   for (const range of bar.ranges ?? []) setPolicy(file, func, bar.index, range)
+  for (const register of bar.attributes ?? []) setRegister(file, func, bar.index, register)
+  for (const [index, interrupt] of (bar.interrupts ?? []).entries()) setInterrupt(file, func, bar.index, index, interrupt)
 }
 
 const policies = { store: uapi.PCIEM_BAR_STORE, sync: uapi.PCIEM_BAR_SYNC, direct: uapi.PCIEM_BAR_DIRECT } as const

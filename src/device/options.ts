@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 import { UsageError } from '../errors.js'
 import type { RegisterMap } from '../pci.js'
+import { type RegisterAttributes, type RegisterInterrupt, checkInterrupt, checkRegister } from './registers.js'
+
+export type { RegisterAttributes, RegisterInterrupt }
 
 /** How a range of a BAR answers: from memory in the kernel, by the owner, or as plain memory that nobody sees. */
 export type RangePolicy = 'store' | 'sync' | 'direct'
@@ -19,16 +22,21 @@ export interface RangeOptions {
 }
 
 export interface BarOptions {
-  /** 0..5; a 64-bit BAR takes the next one too */
+  /** 0..5, and 6: the expansion ROM; a 64-bit BAR takes the next one too */
   index: number
-  /** bytes, a power of two */
+  /** bytes, a power of two; a ROM has 2 KiB to 16 MiB */
   size: number
-  /** 'mem64' when left out */
+  /** 'mem64' when left out; a ROM is always 'mem32' */
   type?: 'mem32' | 'mem64'
   prefetchable?: boolean
   /** one range that answers from memory and reports nothing, when left out */
   ranges?: readonly RangeOptions[]
+  /** names, for what is printed */
   registers?: RegisterMap
+  /** registers that the kernel plays by itself */
+  attributes?: readonly RegisterAttributes[]
+  /** interrupts that the kernel sends by itself */
+  interrupts?: readonly RegisterInterrupt[]
 }
 
 export type DmaMode = 'soft' | 'direct'
@@ -94,6 +102,17 @@ export interface SlotOptions {
 }
 
 export const PAGE_SIZE = 4096
+const ROM = 6
+
+/** Whether it is the expansion ROM: the driver's writes do not change it. */
+export function isRom(bar: { index: number }): boolean {
+  return bar.index === ROM
+}
+
+export function barType({ index, type }: BarOptions): 'mem32' | 'mem64' {
+  return type ?? (index === ROM ? 'mem32' : 'mem64')
+}
+
 const configSize = 4096
 
 /** Powers of two by arithmetic: bit operators cut sizes of 4 GiB and more. */
@@ -134,20 +153,32 @@ export function checkRange(range: RangeOptions, bar: { index: number; size: numb
   )
 }
 
+function checkBar(bar: BarOptions): void {
+  const { index, size } = bar
+  const type = barType(bar)
+  requireThat(Number.isInteger(index) && index >= 0 && index <= ROM, `BAR${index}: a function has BAR0 to BAR5, and a ROM (6)`)
+  requireThat(isPowerOfTwo(size) && size >= 16, `BAR${index}: its size is a power of two from 16 on, not ${size}`)
+  requireThat(type === 'mem32' || type === 'mem64', `BAR${index}: no type '${String(type)}'; it is mem32 or mem64`)
+  requireThat(type === 'mem64' || size <= 2 ** 31, `BAR${index}: ${size} bytes need a mem64 BAR`)
+  if (isRom(bar)) {
+    requireThat(type === 'mem32', 'an expansion ROM is 32 bits wide')
+    requireThat(size >= 2048 && size <= 2 ** 24, `an expansion ROM has 2 KiB to 16 MiB, not ${size} bytes`)
+  }
+  for (const range of bar.ranges ?? []) checkRange(range, bar)
+  for (const register of bar.attributes ?? []) checkRegister(bar, register)
+  for (const [number, interrupt] of (bar.interrupts ?? []).entries()) checkInterrupt(bar, number, interrupt)
+}
+
 function checkBars(bars: readonly BarOptions[]): void {
   const taken = new Set<number>()
   for (const bar of bars) {
-    const { index, size, type = 'mem64' } = bar
-    requireThat(Number.isInteger(index) && index >= 0 && index <= 5, `BAR${index}: a function has BAR0 to BAR5`)
-    requireThat(isPowerOfTwo(size) && size >= 16, `BAR${index}: its size is a power of two from 16 on, not ${size}`)
-    requireThat(type === 'mem32' || type === 'mem64', `BAR${index}: no type '${String(type)}'; it is mem32 or mem64`)
-    requireThat(type === 'mem64' || size <= 2 ** 31, `BAR${index}: ${size} bytes need a mem64 BAR`)
-    for (const slot of type === 'mem64' ? [index, index + 1] : [index]) {
-      requireThat(slot <= 5, `BAR${index}: a 64-bit BAR takes two registers, and there is none behind BAR5; use mem32`)
+    const { index } = bar
+    checkBar(bar)
+    for (const slot of barType(bar) === 'mem64' ? [index, index + 1] : [index]) {
+      requireThat(slot <= 5 || isRom(bar), `BAR${index}: a 64-bit BAR takes two registers, and there is none behind BAR5; use mem32`)
       requireThat(!taken.has(slot), `BAR${index}: register ${slot} is taken already (a 64-bit BAR takes two)`)
       taken.add(slot)
     }
-    for (const range of bar.ranges ?? []) checkRange(range, bar)
   }
 }
 

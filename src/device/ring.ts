@@ -16,6 +16,7 @@ export type DeviceEventType =
   | 'unbind'
   | 'removed'
   | 'reset'
+  | 'watch'
   | 'seq-mark'
   | 'seq-low'
   | 'seq-done'
@@ -28,7 +29,7 @@ export interface DeviceEvent {
   seq: bigint
   type: DeviceEventType
   func: number
-  /** of MMIO accesses; null otherwise */
+  /** of MMIO accesses and watchpoints; null otherwise */
   bar: number | null
   /** bytes from the BAR's start, or the config register */
   offset: number
@@ -50,6 +51,7 @@ const types: Readonly<Record<number, DeviceEventType>> = {
   [uapi.PCIEM_EVENT_BIND]: 'bind',
   [uapi.PCIEM_EVENT_UNBIND]: 'unbind',
   [uapi.PCIEM_EVENT_REMOVED]: 'removed',
+  [uapi.PCIEM_EVENT_WATCH]: 'watch',
   [uapi.PCIEM_EVENT_SEQ_MARK]: 'seq-mark',
   [uapi.PCIEM_EVENT_SEQ_LOW]: 'seq-low',
   [uapi.PCIEM_EVENT_SEQ_DONE]: 'seq-done',
@@ -119,7 +121,7 @@ export class EventRing {
       seq: view.getBigUint64(at + layout.seq, true),
       type,
       func: view.getUint32(at + layout.func, true),
-      bar: type.startsWith('mmio-') ? view.getUint32(at + layout.bar, true) : null,
+      bar: type.startsWith('mmio-') || type === 'watch' ? view.getUint32(at + layout.bar, true) : null,
       offset: Number(view.getBigUint64(at + layout.offset, true)),
       width: view.getUint32(at + layout.size, true),
       value: view.getBigUint64(at + layout.data, true),

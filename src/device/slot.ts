@@ -12,6 +12,7 @@ import { type DeviceEvent, EventRing } from './ring.js'
 import { type SeqStatus, type SeqStep, pushSteps, sequencerStatus } from './sequencer.js'
 import { SlotFile, explain, sized, structure } from './slot-file.js'
 import { type ListedSlot, type OwnSlotInfo, formatBdf, listSlots, ownSlotInfo } from './slot-info.js'
+import { type Watch, listWatches, removeWatch } from './watch.js'
 
 const response = uapi.STRUCT.pciem_response
 
@@ -106,6 +107,15 @@ export class Slot {
 
   info(): OwnSlotInfo {
     return ownSlotInfo(this.file)
+  }
+
+  /** The watchpoints that Bar.watch() has set, oldest first. */
+  watches(): Watch[] {
+    return listWatches(this.file)
+  }
+
+  unwatch(id: number): void {
+    removeWatch(this.file, id)
   }
 
   /** Calls back for each event, on the event loop. Returns what ends it. */

@@ -11,7 +11,7 @@ function parseBar(index: number, text: string): BarOptions {
   const found = policies.find((candidate) => candidate === policy)
   if (!found) throw new UsageError(`bar${index}: no policy '${policy}'; it is store, sync or direct`)
   const bytes = parseCount(size, `bar${index}`)
-  return { index, size: bytes, type: index % 2 === 0 ? 'mem64' : 'mem32', ranges: [{ offset: 0, length: bytes, policy: found, report: 'both' }] }
+  return { index, size: bytes, type: index % 2 === 0 && index < 6 ? 'mem64' : 'mem32', ranges: [{ offset: 0, length: bytes, policy: found, report: 'both', store: index !== 6 }] }
 }
 
 /** What `create device …` describes: a function without a model, played by hand. */
@@ -21,14 +21,14 @@ export function bareDevice(options: Record<string, string>): SlotOptions {
   if (dma !== 'soft' && dma !== 'direct') throw new UsageError(`dma=${dma}? it is soft or direct`)
   const bars: BarOptions[] = []
   for (const [key, value] of Object.entries(rest)) {
-    const index = /^bar([0-5])$/.exec(key)?.[1]
-    if (index === undefined) throw new UsageError(`no option '${key}'; a bare device has vendor, device, class, bar0…bar5, vectors and dma`)
+    const index = key === 'rom' ? '6' : /^bar([0-5])$/.exec(key)?.[1]
+    if (index === undefined) throw new UsageError(`no option '${key}'; a bare device has vendor, device, class, bar0…bar5, rom, vectors and dma`)
     bars.push(parseBar(Number(index), value))
   }
   const capabilities: Capability[] = [{ type: 'pm' }, { type: 'pcie' }]
   const count = vectors === undefined ? 0 : parseCount(vectors, 'vectors')
   if (count > 0) {
-    const table = bars.some((bar) => bar.index >= 4) ? undefined : 4
+    const table = bars.some((bar) => bar.index === 4 || bar.index === 5) ? undefined : 4
     if (table === undefined || count > 2048) throw new UsageError('vectors=N needs BAR4 free for its table, and N at most 2048')
     bars.push({ index: table, size: 64 << 10, type: 'mem64' })
     capabilities.push({ type: 'msix', vectors: count, bar: table, tableOffset: 0, pbaOffset: 0x8000 })

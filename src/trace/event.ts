@@ -27,6 +27,7 @@ export const kindNumbers = {
   'fault': 23,
   'mark': 24,
   'lost': 25,
+  'watch': 26,
 } as const
 
 export type EventKind = keyof typeof kindNumbers

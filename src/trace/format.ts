@@ -102,6 +102,10 @@ export function describeEvent(event: TraceEvent, options: FormatOptions = {}): E
       value = hexValue(event.value, event.width)
       notes.push(fieldsOf(event, options.registers), event.latency > 0n ? `answered after ${formatDuration(event.latency)}` : '')
       break
+    case 'watch':
+      value = hexValue(event.value, event.width)
+      notes.push(fieldsOf(event, options.registers), printable(textOf(event)))
+      break
     case 'mmio-read-request':
       value = `${event.width} bytes`
       break

@@ -18,6 +18,9 @@ const cards = {
   dma: 'atomics of both widths, and PRP lists however they are chained; what is wrong with them is refused',
   p2p: 'a device reaches another one only where its owner allows it, and takes the way of its accesses',
   inject: 'an injected fault hits what it fits, and nothing else, and the records say what the driver got',
+  registers: 'registers that the kernel plays do what reads and writes do to each bit, and interrupt, in any context',
+  bars: 'every kind of BAR lies where its flags say, alone, and is given back',
+  watch: 'a watchpoint reports what the driver does to plain memory, on every CPU, and nothing else',
   churn: 'devices made and unmade by four processes at once leave nothing behind',
 }
 

@@ -21,6 +21,11 @@ onEachGuest('the edu model', (guest) => {
     expect(lines).toEqual([expect.objectContaining({ test: 'registers', context: 'sleep', bad: 0 })])
   })
 
+  it('has a register that the kernel plays, under a spinlock with interrupts off, on any number of CPUs', async () => {
+    const lines = await onDevice(guest, 'registers status')
+    expect(lines).toEqual([expect.objectContaining({ test: 'registers', context: 'lock', checks: 2, bad: 0 })])
+  })
+
   // A CPU that spins for an answer cannot run the model: these two need another one.
   const withTwoCpus = guest.point.smp > 1 ? it : () => undefined
 

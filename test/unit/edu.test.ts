@@ -35,14 +35,6 @@ describe('edu', () => {
     expect(read(REG.LIVENESS)).toBe(0xedcba987)
   })
 
-  it('clears STATUS by reading it', () => {
-    const { read, write } = device()
-    write(REG.STATUS, 0x8000_0001)
-    write(REG.STATUS, 2)
-    expect(read(REG.STATUS)).toBe(0x8000_0003)
-    expect(read(REG.STATUS)).toBe(0)
-  })
-
   it('gives back what went into the FIFO, oldest first, and counts it', () => {
     const { read, write } = device()
     for (const value of [1, 2, 3]) write(REG.FIFO_DATA, value)

@@ -23,6 +23,21 @@ function locate(session: Session, bar: Bar, target: BarTarget): { offset: number
   return { offset: known.offset, width: target.width ?? known.width }
 }
 
+/** A register as other commands name it. */
+export interface Place {
+  bar: Bar
+  offset: number
+  width: number
+}
+
+/** `bar0+0x14.l` or `bar0.CSTS`, without a value. */
+export function placeOf(session: Session, word: string): Place {
+  const target = parseBarTarget(word)
+  if (target.value !== undefined) throw new UsageError(`'${word}': no value here`)
+  const bar = barOf(session, target.bar)
+  return { bar, ...locate(session, bar, target) }
+}
+
 function access(session: Session, word: string): { value: bigint; text: string } {
   const target = parseBarTarget(word)
   const bar = barOf(session, target.bar)

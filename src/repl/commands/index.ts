@@ -11,12 +11,16 @@ import { eventCommands } from './events.js'
 import { faultCommands } from './fault.js'
 import { p2pCommands } from './p2p.js'
 import { recordCommands } from './record.js'
+import { registerCommands } from './register.js'
 import { sessionCommands } from './session.js'
+import { watchCommands } from './watch.js'
 
 const list: Command[] = [
   ...deviceCommands,
   ...configCommands,
   ...barCommands,
+  ...registerCommands,
+  ...watchCommands,
   ...dmaCommands,
   ...p2pCommands,
   ...faultCommands,
