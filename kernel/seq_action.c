@@ -43,6 +43,12 @@ static bool action_may_be_early(const struct seq_step *action)
 	return action->op != PCIEM_SEQ_DO_MARK && action->cause_met;
 }
 
+/* When its pace lets it run. */
+static u64 action_time(const struct seq_step *action)
+{
+	return action->delay_us ? action->cause_time + action->delay_us * (u64)NSEC_PER_USEC : 0;
+}
+
 static struct seq_step *action_next(struct pciem_seq *seq)
 {
 	struct seq_step *action = action_head(seq);
@@ -50,6 +56,8 @@ static struct seq_step *action_next(struct pciem_seq *seq)
 	if (seq->waiting && ktime_get_mono_fast_ns() >= seq->wait_until)
 		seq->waiting = false;
 	if (!action || seq->waiting || !pciem_seq_running(seq) || READ_ONCE(seq->slot->gone))
+		return NULL;
+	if (action->cause_met && ktime_get_mono_fast_ns() < action_time(action))
 		return NULL;
 	if (action_due(seq, action))
 		return action;
@@ -73,9 +81,11 @@ static void timer_arm(struct pciem_seq *seq)
 	if (!seq->waiting) {
 		if (!action || !action_may_be_early(action))
 			return;
-		at = seq->progress + seq->hold_ns;
+		at = action_due(seq, action) ? 0 : seq->progress + seq->hold_ns;
+		at = max(at, action_time(action));
 	}
-	if (pciem_seq_running(seq) && (seq->waiting || !hrtimer_is_queued(&seq->timer)))
+	if (pciem_seq_running(seq) &&
+	    (seq->waiting || (action && action->delay_us) || !hrtimer_is_queued(&seq->timer)))
 		hrtimer_start(&seq->timer, at > now ? at - now : 0, HRTIMER_MODE_REL);
 }
 

@@ -26,7 +26,8 @@ static int step_check_expect(struct pciem_func *f, const struct pciem_seq_step *
 {
 	u64 end = PCIEM_CONFIG_SIZE;
 
-	if (u->lane >= SEQ_LANES || u->data_len || u->nr_fields || u->cause)
+	if (u->lane >= SEQ_LANES || u->data_len || u->nr_fields || u->cause ||
+	    (u->delay_us && u->op != PCIEM_SEQ_EXPECT_MMIO_READ))
 		return -EINVAL;
 	if (u->op == PCIEM_SEQ_EXPECT_DMA_MAP)
 		return u->value ? 0 : -EINVAL;
@@ -58,6 +59,8 @@ static int step_check_action(const struct pciem_seq_step *u)
 		return -EINVAL;
 	if (u->op == PCIEM_SEQ_DO_WAIT && u->value > KTIME_MAX / 2)
 		return -EINVAL;
+	if (u->op == PCIEM_SEQ_DO_MARK && u->delay_us)
+		return -EINVAL;
 	return u->cause < u->index ? 0 : -EINVAL;
 }
 
@@ -65,8 +68,7 @@ static int step_check(struct pciem_seq *seq, const struct pciem_seq_step *u, u64
 {
 	struct pciem_func *f;
 
-	if (u->func >= PCIEM_MAX_FUNCTIONS || u->flags & ~STEP_FLAGS || u->reserved ||
-	    u->index <= after)
+	if (u->func >= PCIEM_MAX_FUNCTIONS || u->flags & ~STEP_FLAGS || u->index <= after)
 		return -EINVAL;
 	f = seq->slot->func[u->func];
 	if (!f)
@@ -127,8 +129,10 @@ static void action_find_cause(struct pciem_seq *seq, struct seq_step *step, u64 
 			list_add_tail(&step->causes, &expect->causes);
 			return;
 		}
-		if (seq->recent[slot].index == cause)
+		if (seq->recent[slot].index == cause) {
 			step->cause_seq = seq->recent[slot].seq;
+			step->cause_time = seq->recent[slot].time;
+		}
 	}
 	step->cause_met = true;
 }
@@ -143,6 +147,7 @@ static void step_link(struct pciem_seq *seq, const struct pciem_seq_step *u, str
 	*step = (struct seq_step) {
 		.index = u->index, .addr = u->addr, .value = u->value, .mask = u->mask,
 		.data = data, .data_len = u->data_len, .flags = u->flags,
+		.delay_us = u->delay_us,
 		.lane = u->lane, .op = u->op, .func = u->func, .width = u->width,
 		.bar = u->op == PCIEM_SEQ_EXPECT_CFG_WRITE ? 0xff : u->bar,
 	};

@@ -151,15 +151,19 @@ static struct seq_repeat *repeat_find(struct pciem_seq *seq, struct seq_lane *ow
 
 void pciem_seq_settle(struct pciem_seq *seq, struct seq_step *step, u64 at)
 {
+	u64 now = ktime_get_mono_fast_ns();
+	u32 slot = step->index % SEQ_RECENT;
 	struct seq_step *action, *next;
 
 	list_for_each_entry_safe(action, next, &step->causes, causes) {
 		list_del_init(&action->causes);
 		action->cause_met = true;
 		action->cause_seq = at;
+		action->cause_time = now;
 	}
-	seq->recent[step->index % SEQ_RECENT].index = step->index;
-	seq->recent[step->index % SEQ_RECENT].seq = at;
+	seq->recent[slot].index = step->index;
+	seq->recent[slot].seq = at;
+	seq->recent[slot].time = now;
 	hlist_del_init(&step->by_index);
 	if (!list_empty(&step->open)) {
 		list_del_init(&step->open);
@@ -193,7 +197,17 @@ static void step_take(struct pciem_seq *seq, struct seq_step *step, const struct
 		.addr = step->addr, .value = step->value,
 	};
 	context_bind(seq, live->context, step->lane);
-	seq->progress = ktime_get_mono_fast_ns();
+	seq->progress = lane->since = ktime_get_mono_fast_ns();
+}
+
+/* The recording's device had not come so far yet: its old answer stands. */
+static bool step_too_soon(struct pciem_seq *seq, const struct seq_step *step,
+			  const struct seq_live *live)
+{
+	const struct seq_lane *lane = &seq->lanes[step->lane];
+
+	return step->delay_us && repeat_fits(&lane->repeat, live) &&
+	       ktime_get_mono_fast_ns() - lane->since < step->delay_us * (u64)NSEC_PER_USEC;
 }
 
 static struct seq_step *lane_head(struct seq_lane *lane)
@@ -238,9 +252,14 @@ static void seq_match(struct pciem_seq *seq, const struct seq_live *live, struct
 	if (!pciem_seq_running(seq)) {
 		m->outcome = REFUSED;
 	} else if ((step = any_find(seq, own, live, &near))) {
-		step_take(seq, step, live);
-		m->step = step;
-		m->answer = step->value;
+		if (step_too_soon(seq, step, live)) {
+			seq->folded++;
+			m->answer = seq->lanes[step->lane].repeat.value;
+		} else {
+			step_take(seq, step, live);
+			m->step = step;
+			m->answer = step->value;
+		}
 	} else if ((repeat = repeat_find(seq, own, live))) {
 		seq->folded++;
 		m->answer = repeat->value;

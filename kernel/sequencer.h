@@ -50,8 +50,9 @@ struct seq_step {
 	struct hlist_node by_index;	/* expects that have not been settled */
 	u64 index, addr, value, mask;
 	u64 cause_seq;			/* the live seq of the cause, once it is met */
+	u64 cause_time;			/* and when that was; 0: long ago */
 	struct seq_data *data;
-	u32 flags, data_len;
+	u32 flags, data_len, delay_us;
 	u16 lane;
 	u8 op, func, bar, width;
 	bool cause_met;
@@ -69,6 +70,7 @@ struct seq_lane {
 	struct list_head steps;
 	struct list_head used;		/* in seq->lanes_used, once it had a step */
 	struct seq_repeat repeat;
+	u64 since;			/* when it last went on: repetitions do not count */
 };
 
 /* IOVAs of the recording that live mappings have elsewhere. */
@@ -125,7 +127,7 @@ struct pciem_seq {
 	u32 expects;			/* of them, in lanes */
 	u32 pending;			/* required expects not settled, and actions not done */
 	u64 last_index;
-	struct { u64 index, seq; } recent[SEQ_RECENT];
+	struct { u64 index, seq, time; } recent[SEQ_RECENT];
 	struct { u32 context; u16 lane; bool valid; } contexts[SEQ_CONTEXTS];
 
 	bool pumping;			/* one context at a time runs actions */

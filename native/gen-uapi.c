@@ -181,7 +181,7 @@ static void structures(void)
 	STRUCT(pciem_dma_map_entry, iova, length, seq, flags, reserved)
 	STRUCT(pciem_dma_maps, size, func, count, reserved, entries)
 	STRUCT(pciem_seq_step, op, func, bar, width, flags, lane, data_len, index, cause, addr,
-		value, mask, data, nr_fields, reserved, fields)
+		value, mask, data, nr_fields, delay_us, fields)
 	STRUCT(pciem_seq_field, offset, width, space)
 	STRUCT(pciem_seq_ignore, func, bar_index, offset, length, stride, count, reserved)
 	STRUCT(pciem_seq_start, size, window, hold_ns, nr_ignores, reserved, ignores)

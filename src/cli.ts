@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import yargs, { type Argv, type CommandModule } from 'yargs'
 import { PciemError, UsageError, describeError, exitCodes } from './errors.js'
+import { refusedStatus } from './replay/exit-status.js'
 
 // One row a command: src/commands/<name>.ts exports `command`, and is imported only when it is used.
 const summaries = {
@@ -25,7 +26,7 @@ export async function main(args: string[]): Promise<number> {
   } catch (error) {
     process.stderr.write(`pciem: ${describeError(error)}\n`)
     if (process.env.PCIEM_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`)
-    return error instanceof PciemError ? error.exitCode : exitCodes.failed
+    return refusedStatus(args, error instanceof PciemError ? error.exitCode : exitCodes.failed)
   }
 }
 

@@ -279,7 +279,7 @@ export const STRUCT = {
   pciem_mark: { sizeof: 16, size: 0, length: 4, text: 8 },
   pciem_dma_map_entry: { sizeof: 32, iova: 0, length: 8, seq: 16, flags: 24, reserved: 28 },
   pciem_dma_maps: { sizeof: 24, size: 0, func: 4, count: 8, reserved: 12, entries: 16 },
-  pciem_seq_step: { sizeof: 80, op: 0, func: 1, bar: 2, width: 3, flags: 4, lane: 8, data_len: 12, index: 16, cause: 24, addr: 32, value: 40, mask: 48, data: 56, nr_fields: 64, reserved: 68, fields: 72 },
+  pciem_seq_step: { sizeof: 80, op: 0, func: 1, bar: 2, width: 3, flags: 4, lane: 8, data_len: 12, index: 16, cause: 24, addr: 32, value: 40, mask: 48, data: 56, nr_fields: 64, delay_us: 68, fields: 72 },
   pciem_seq_field: { sizeof: 8, offset: 0, width: 4, space: 6 },
   pciem_seq_ignore: { sizeof: 32, func: 0, bar_index: 4, offset: 8, length: 16, stride: 20, count: 24, reserved: 28 },
   pciem_seq_start: { sizeof: 32, size: 0, window: 4, hold_ns: 8, nr_ignores: 16, reserved: 20, ignores: 24 },

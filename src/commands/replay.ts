@@ -1,29 +1,35 @@
 // SPDX-License-Identifier: MIT
-import { accessSync, constants } from 'node:fs'
-import { cpus, release } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import type { CommandModule } from 'yargs'
-import { PciemError, UsageError, exitCodes, type ExitCode } from '../errors.js'
-import type { TraceEvent } from '../trace/event.js'
-import { TraceReader } from '../trace/reader.js'
-import type { TraceHeader } from '../trace/header.js'
-import { onlyDevice, type MatchPolicy } from '../replay/compile.js'
-import { covers, ignoreRanges } from '../replay/config-rules.js'
-import { loadDriver } from '../replay/driver.js'
-import { gatherEvidence } from '../replay/evidence.js'
-import { headline, jsonReport, shortForgiven, textReport } from '../replay/report.js'
-import { eventsBeforeDriver } from '../replay/recorded-device.js'
-import { replayOnce, type ReplayOptions } from '../replay/run.js'
-import { outcomeExitCodes, type Verdict } from '../replay/verdict.js'
+import { PciemError, UsageError, describeError, exitCodes } from '../errors.js'
+import type { MatchPolicy } from '../replay/compile.js'
+import { finalStatus } from '../replay/exit-status.js'
+import { htmlPage } from '../replay/html.js'
+import { replayInVms } from '../replay/in-vm.js'
+import { junitXml } from '../replay/junit.js'
+import { replayHere, whyNotHere, type ReplayRequest } from '../replay/local.js'
+import { failedResult, statusOf, type ReplayResult } from '../replay/result.js'
+import { ofShard, parseShard } from '../replay/shard.js'
 
 interface Args {
   file: string[]
   driver?: string
   match: string
+  pace: 'fast' | 'recorded'
   times: number
   timeout: number
   json: boolean
+  junit?: string
+  html?: string
+  shard?: string
+  jobs: number
+  kernel?: string
+  smp?: number
+  mem: string
+  bisect: boolean
+  crashIsBad: boolean
   command: boolean
-  kernelMismatch: string
+  kernelMismatch: ReplayRequest['kernelMismatch']
   '--'?: string[]
 }
 
@@ -35,123 +41,118 @@ export const command: CommandModule<object, Args> = {
       .positional('file', { type: 'string', array: true, demandOption: true, describe: 'traces, replayed one after the other' })
       .option('driver', { type: 'string', requiresArg: true, describe: 'bind this driver, or the one in this .ko file, whatever IDs it lists' })
       .option('match', { type: 'string', default: 'fold', requiresArg: true, describe: 'fold: reads may repeat more or less often; exact: the recorded order, access by access' })
+      .option('pace', { choices: ['fast', 'recorded'], default: 'fast', describe: 'recorded: the device takes the time that it took in the recording' })
       .option('times', { type: 'number', default: 1, requiresArg: true, describe: 'replay each trace so often' })
       .option('timeout', { type: 'number', default: 30, requiresArg: true, describe: 'give up after so many seconds without progress' })
       .option('json', { type: 'boolean', default: false, describe: 'print one JSON object a replay' })
+      .option('junit', { type: 'string', requiresArg: true, describe: 'write JUnit XML there' })
+      .option('html', { type: 'string', requiresArg: true, describe: 'write a page with all reports there' })
+      .option('shard', { type: 'string', requiresArg: true, describe: 'I/N: only every Nth trace, from the Ith on' })
+      .option('jobs', { type: 'number', default: 1, requiresArg: true, describe: 'so many virtual machines at a time' })
+      .option('kernel', { type: 'string', requiresArg: true, describe: 'replay in a virtual machine with this kernel: series, release, folder or bzImage' })
+      .option('smp', { type: 'number', requiresArg: true, describe: 'CPUs of the virtual machine (default: as many as the trace was recorded with)' })
+      .option('mem', { type: 'string', default: '1G', requiresArg: true, describe: 'memory of the virtual machine' })
+      .option('bisect', { type: 'boolean', default: false, describe: 'for `git bisect run`: what is no verdict of the driver exits with 125' })
+      .option('crash-is-bad', { type: 'boolean', default: false, describe: 'a guest that crashes or hangs exits with 1' })
       .option('command', { type: 'boolean', default: true, describe: 'run the recorded command again; --no-command stops where it would start' })
       .option('kernel-mismatch', { choices: ['warn', 'fail', 'ignore'], default: 'warn', describe: 'what to do about a trace of another kernel version' })
-      .usage('pciem replay FILE… [OPTIONS] [-- CMD]\n\nCreates the recorded device with no model behind it, and plays it to the driver. CMD runs where the recorded command ran, in its place.')
-      .epilogue('Exit status: 0 match, 1 divergence or failed command, 2 usage, 3 incomplete trace, 4 cannot run here, 65 bad trace, 124 timeout.') as never,
+      .usage('pciem replay FILE… [OPTIONS] [-- CMD]\n\nCreates the recorded device with no model behind it, and plays it to the driver. CMD runs where the recorded command ran, in its place.\nWithout the module on this host, each trace gets a virtual machine like the one it was recorded on.')
+      .epilogue('Exit status: 0 match, 1 divergence or failed command, 2 usage, 3 incomplete trace, 4 cannot run here, 65 bad trace, 70 guest crash, 124 timeout.') as never,
   handler: async (args) => {
-    let worst: ExitCode = exitCodes.ok
-    checkNumbers(args)
-    for (const path of args.file) {
-      const trace = TraceReader.open(path)
-      try {
-        const status = await replayTrace(trace, args)
-        if (worst === exitCodes.ok) worst = status
-      } finally {
-        trace.close()
-      }
-    }
-    process.exitCode = worst
+    const request = requestOf(args)
+    const files = args.shard === undefined ? args.file : ofShard(args.file, parseShard(args.shard))
+    const results = await replayAll(files, request, args)
+    if (args.junit !== undefined) writeReport(args.junit, junitXml(results))
+    if (args.html !== undefined) writeReport(args.html, htmlPage(results))
+    process.exitCode = finalStatus(statusOf(results), args)
   },
 }
 
-/** All replays of one trace; the exit status of the first that did not match. */
-async function replayTrace(trace: TraceReader, args: Args): Promise<ExitCode> {
-  requireModule()
-  const warnings = mismatches(trace.header, args.kernelMismatch)
-  for (const warning of warnings) process.stderr.write(`pciem: warning: ${warning}\n`)
-  const skip = eventsBeforeDriver(trace.header, trace.events())
-  const options = { ...(await replayOptions(trace, args)), skip, warnings }
-  const name = args.file.length > 1 ? `${trace.path}: ` : ''
-  let worst: ExitCode = exitCodes.ok
-  let matches = 0
-  for (let round = 1; round <= args.times; round++) {
-    progress(`${name}replay ${round} of ${args.times}`, args)
-    const prefix = args.times > 1 ? `${name}replay ${round} of ${args.times}: ` : name
-    const verdict = await replayOnce(trace, options, (known) => {
-      progress('', args)
-      print(trace, known, args, prefix)
-    })
-    if (verdict.outcome === 'match') matches++
-    else if (worst === exitCodes.ok) worst = outcomeExitCodes[verdict.outcome]
-  }
-  if (args.times > 1 && !args.json) process.stdout.write(`${name}${matches} of ${args.times} replays match\n`)
-  return worst
+function requestOf(args: Args): ReplayRequest {
+  const { driver, match, pace, times, timeout, kernelMismatch, command } = args
+  checkNumbers(args)
+  const argv = args['--']
+  if (!command && argv?.length) throw new UsageError('--no-command and a command do not go together; leave one of them out')
+  return { match: match as MatchPolicy, pace, times, timeout, kernelMismatch, command, ...(driver !== undefined && { driver }), ...(argv?.length && { argv }) }
 }
 
-async function replayOptions(trace: TraceReader, args: Args): Promise<ReplayOptions> {
-  const [recorded] = onlyDevice(trace.header).functions
-  const driver = args.driver === undefined ? undefined : await loadDriver(args.driver)
-  if (driver === undefined && recorded?.driver) await loadDriver(recorded.driver.name)
-  const command = chooseCommand(trace.header, args)
-  return {
-    match: args.match as MatchPolicy,
-    timeout: args.timeout,
-    quiet: args.json,
-    ...(driver !== undefined && { driver }),
-    ...(command && { command }),
+/** In the order in which they became known. */
+async function replayAll(files: readonly string[], request: ReplayRequest, args: Args): Promise<ReplayResult[]> {
+  const results: ReplayResult[] = []
+  const onResult = (result: ReplayResult): void => {
+    results.push(result)
+    showProgress('', args)
+    print(result, request, files.length > 1, args.json)
   }
-}
-
-/** What stands behind `--`, else the recorded command. */
-function chooseCommand(header: TraceHeader, args: Args): string[] | undefined {
-  const given = args['--']
-  if (!args.command) {
-    if (given?.length) throw new UsageError('--no-command and a command do not go together; leave one of them out')
-    return undefined
+  // an error has its line on stderr; only programs want it on stdout as well
+  const onError = (result: ReplayResult, message: string): void => {
+    showProgress('', args)
+    process.stderr.write(`pciem: ${message}\n`)
+    if (args.json) onResult(result)
+    else results.push(result)
   }
-  if (given?.length) return given
-  if (header.command?.length) process.stderr.write(`pciem: running the recorded command again: ${header.command.join(' ')}\n`)
-  return header.command?.length ? header.command : undefined
-}
-
-function mismatches({ kernel }: TraceHeader, policy: string): string[] {
-  if (policy === 'ignore') return []
-  const warnings: string[] = []
-  if (kernel.release !== release()) warnings.push(`the trace was recorded on kernel ${kernel.release}, this is ${release()}: its driver may differ`)
-  if (policy === 'fail' && warnings.length > 0) {
-    throw new PciemError(`${warnings[0]}; run it there (\`pciem vm --kernel\`), or say --kernel-mismatch warn`, { exitCode: exitCodes.skipped })
-  }
-  const here = cpus().length
-  if (kernel.cpus !== here) warnings.push(`the trace was recorded with ${kernel.cpus} CPUs, here are ${here}: accesses may come in another order`)
-  return warnings
-}
-
-function print(trace: TraceReader, verdict: Verdict, args: Args, prefix: string): void {
-  const ranges = ignoreRanges(onlyDevice(trace.header).functions)
-  const ignored = ({ func, bar, addr }: TraceEvent) => ranges.some((range) => covers(range, func, bar, Number(addr)))
-  const evidence = verdict.divergence && gatherEvidence(trace.events(), verdict.divergence, ignored)
-  if (args.json) {
-    process.stdout.write(`${JSON.stringify({ file: trace.path, ...jsonReport(verdict, trace.header, evidence) })}\n`)
-  } else if (args.times > 1 && verdict.outcome === 'match') {
-    process.stdout.write(`${prefix}${headline(verdict, trace.header)}; ${shortForgiven(verdict)}\n`)
+  if (inVms(args)) {
+    const { kernel, smp, mem: memory, jobs } = args
+    const onProgress = (text: string) => showProgress(text, args)
+    const onStderr = (text: string) => process.stderr.write(text)
+    await replayInVms(files, request, { ...(kernel !== undefined && { kernel }), ...(smp !== undefined && { smp }), memory, jobs, onProgress, onResult, onError, onStderr })
   } else {
-    process.stdout.write(`${prefix}${textReport(verdict, trace.header, evidence)}\n`)
+    for (const file of files) await replayOne(file, request, args, onResult, onError)
+  }
+  if (request.times > 1 && !args.json) for (const file of files) printSummary(file, results, files.length > 1)
+  return results
+}
+
+async function replayOne(file: string, request: ReplayRequest, args: Args, onResult: (result: ReplayResult) => void, onError: (result: ReplayResult, message: string) => void): Promise<void> {
+  const onRound = (round: number) => showProgress(request.times > 1 ? `${file}: replay ${round} of ${request.times}` : '', args)
+  try {
+    await replayHere(file, request, { quiet: args.json, onResult, onRound })
+  } catch (error) {
+    if (!(error instanceof PciemError) || error instanceof UsageError) throw error
+    onError(failedResult(file, error.exitCode, describeError(error)), describeError(error))
   }
 }
 
-/** Before a driver is loaded for nothing. */
-function requireModule(): void {
-  try {
-    accessSync('/dev/pciem', constants.R_OK | constants.W_OK)
-  } catch (cause) {
-    const { code = 'ENOENT' } = cause as NodeJS.ErrnoException
-    const mend = code === 'EACCES' ? 'permission denied: run as root' : 'no such device: is the module loaded? run `make load`, or work inside `bin/pciem vm`'
-    throw new PciemError(`/dev/pciem: ${mend}`, { code, exitCode: exitCodes.skipped, cause })
+/** A guest replays in itself: there is no machine inside a machine. */
+function inVms({ kernel, smp, jobs }: Args): boolean {
+  if (process.env.PCIEM_VM !== undefined) {
+    if (kernel !== undefined || smp !== undefined) throw new UsageError('--kernel and --smp choose a virtual machine, and this is one; say them outside')
+    return false
   }
+  return kernel !== undefined || smp !== undefined || jobs > 1 || whyNotHere() !== undefined
+}
+
+function print(result: ReplayResult, { times }: ReplayRequest, several: boolean, json: boolean): void {
+  if (json) return void process.stdout.write(`${JSON.stringify(result)}\n`)
+  const name = several ? `${result.file}: ` : ''
+  const round = result.round === undefined ? '' : `replay ${result.round} of ${times}: `
+  process.stdout.write(`${name}${round}${result.report}\n`)
+}
+
+function printSummary(file: string, results: readonly ReplayResult[], several: boolean): void {
+  const own = results.filter((result) => result.file === file && result.round !== undefined)
+  if (own.length === 0) return
+  process.stdout.write(`${several ? `${file}: ` : ''}${own.filter(({ status }) => status === exitCodes.ok).length} of ${own.length} replays match\n`)
 }
 
 /** One line that is written over, on a terminal only. */
-function progress(text: string, { times, json }: Args): void {
-  if (times > 1 && !json && process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
+function showProgress(text: string, { json }: Args): void {
+  if (!json && process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text === '' ? '' : `pciem: ${text} …`}`)
 }
 
-function checkNumbers({ times, timeout, match }: Args): void {
+function writeReport(path: string, text: string): void {
+  try {
+    writeFileSync(path, text)
+  } catch (cause) {
+    throw new PciemError(`${path} cannot be written: ${describeError(cause)}`, { cause })
+  }
+}
+
+function checkNumbers({ times, timeout, match, jobs, smp }: Args): void {
   if (!Number.isInteger(times) || times < 1) throw new UsageError('--times needs a whole number from 1 on')
   if (!(timeout > 0)) throw new UsageError('--timeout needs a number of seconds above 0')
+  if (!Number.isInteger(jobs) || jobs < 1) throw new UsageError('--jobs needs a whole number from 1 on')
+  if (smp !== undefined && (!Number.isInteger(smp) || smp < 1)) throw new UsageError('--smp needs a whole number from 1 on')
   if (match === 'loose') throw new UsageError('--match loose does not exist yet; use fold, or exact')
   if (match !== 'fold' && match !== 'exact') throw new UsageError(`--match ${match} is unknown; use fold, or exact`)
 }

@@ -23,6 +23,8 @@ export interface SeqStep {
   /** of an expected write: the bits to compare */
   mask: bigint
   data?: Uint8Array
+  /** microseconds: of a read, since the lane's last fresh access, before which a repeated answer stands; of an action, after its cause */
+  delayUs?: number
   /** of a DMA action: identifiers in the payload that the device only hands back; sorted, disjoint */
   fields?: readonly SeqField[]
 }
@@ -130,6 +132,7 @@ function marshal(steps: readonly SeqStep[]): { bytes: Uint8Array; address: bigin
     view.setBigUint64(at + step.addr, one.addr, true)
     view.setBigUint64(at + step.value, one.value, true)
     view.setBigUint64(at + step.mask, one.mask, true)
+    if (one.delayUs) view.setUint32(at + step.delay_us, one.delayUs, true)
     if (one.data && one.data.length > 0) {
       bytes.set(one.data, dataAt)
       view.setUint32(at + step.data_len, one.data.length, true)

@@ -11,7 +11,9 @@ import type { SeqStep } from '../index.js'
 import { CauseMap } from './causes.js'
 import { configMask, covers, ignoreRanges, maskOfAccess, type ConfigMask, type IgnoreRange } from './config-rules.js'
 import { LaneAllocator } from './lanes.js'
+import { Pace, microseconds } from './pace.js'
 import { type Identifiers, identifiersOf } from './protocols/identifiers.js'
+import { MappingLedger } from './unmapped.js'
 
 /** `fold`: repeated reads of a register may come more or less often; `exact`: the recorded order, access by access. */
 export type MatchPolicy = 'fold' | 'exact'
@@ -34,6 +36,8 @@ export interface Rebinding {
 
 export interface CompileOptions {
   match: MatchPolicy
+  /** keep the recorded gaps: between an action and its cause, and until a polled register changes */
+  pace?: boolean
   /** stop at the `cmd-start` mark */
   beforeCommand?: boolean
   /** events at the beginning that are not played */
@@ -60,12 +64,15 @@ export interface CompileSummary {
 /** The kernel looks past so many optional steps: a longer run of them has a required one in between. */
 const OPTIONAL_RUN = 60
 
-type Run = { bar: number; offset: number; width: number; value: bigint; index: bigint; length: number }
+/** Equal reads of one register; `began`: when the last of them that has a step came, `ended`: when the last one did. */
+type Run = { bar: number; offset: number; width: number; value: bigint; index: bigint; length: number; began: bigint; ended: bigint }
 
 /** Compiles events one by one; `index` of a step is the event's place in the trace, from 1. */
 export class Compiler {
   readonly ignored: IgnoreRange[]
   readonly marks = new Map<bigint, ControlMark>()
+  /** what the recording has mapped so far and not unmapped */
+  readonly mapped = new MappingLedger()
   /** in order, as far as the trace has been compiled */
   readonly rebindings: Rebinding[] = []
   readonly summary: CompileSummary = {
@@ -83,6 +90,7 @@ export class Compiler {
   readonly #identifiers: Map<number, Identifiers | undefined>
   readonly #lanes = new LaneAllocator()
   readonly #causes = new CauseMap()
+  readonly #pace: Pace | undefined
   /** the last read of each lane, while nothing else came on it */
   readonly #runs = new Map<number, Run>()
   /** reads waiting for their completion, by the request's seq */
@@ -95,6 +103,7 @@ export class Compiler {
   constructor(header: TraceHeader, options: CompileOptions) {
     const functions = onlyDevice(header).functions
     this.#options = options
+    this.#pace = options.pace ? new Pace() : undefined
     this.#masks = new Map(functions.map(({ func, config }) => [func, configMask(config.value)]))
     this.#identifiers = new Map(functions.map((fn) => [fn.func, identifiersOf(fn)]))
     this.ignored = ignoreRanges(functions)
@@ -129,11 +138,15 @@ export class Compiler {
         return this.#configWrite(event, index)
       case 'dma-map':
         this.#causes.note(event.seq)
+        this.mapped.take(event)
         return void this.#queue.push({
           ...this.#expect(event, index, uapi.PCIEM_SEQ_EXPECT_DMA_MAP),
           flags: event.flags & (flagDirectionMask | flagCoherent),
           value: event.value,
         })
+      case 'dma-unmap':
+        this.#causes.note(event.seq)
+        return this.mapped.take(event)
       case 'dma-write':
         return this.#act(event, index, uapi.PCIEM_SEQ_DO_DMA_WRITE)
       case 'dma-read':
@@ -162,7 +175,7 @@ export class Compiler {
       case 'io-write':
         return unsupported(event, 'an access to an I/O BAR')
       default:
-        // config reads, unmaps, syncs, faults, resets and power: the live system's own business
+        // config reads, syncs, faults, resets and power: the live system's own business
         this.#causes.note(event.seq)
     }
   }
@@ -171,6 +184,7 @@ export class Compiler {
     if (event.flags & flagPeer) unsupported(event, "another device's access")
     const bar = event.bar ?? 0
     const offset = Number(event.addr)
+    this.#pace?.note(event)
     if (this.ignored.some((range) => covers(range, event.func, bar, offset))) {
       this.summary.ignoredAccesses++
       this.#causes.note(event.seq)
@@ -195,10 +209,11 @@ export class Compiler {
     const request = event.kind === 'mmio-read-request'
     const folding = this.#options.match === 'fold'
     const run = this.#runs.get(event.context)
-    const again =
-      folding && run !== undefined && !request && run.bar === bar && run.offset === offset && run.width === event.width && run.value === event.value
+    const polled = folding && run !== undefined && !request && run.bar === bar && run.offset === offset && run.width === event.width
+    const again = polled && run.value === event.value
     if (again && !(event.flags & flagCoalesced)) {
       this.summary.foldedReads++
+      run.ended = event.time
       this.#causes.same(event.seq, run.index)
       return
     }
@@ -206,12 +221,13 @@ export class Compiler {
     step.value = event.value
     const length = again ? run.length + 1 : 1
     if (folding) step.flags |= uapi.PCIEM_SEQ_REPEAT | (length % OPTIONAL_RUN === 1 ? 0 : uapi.PCIEM_SEQ_OPTIONAL)
+    if (this.#pace && polled && !again) step.delayUs = microseconds(run.began, run.ended)
     this.#push(step, event.seq)
     if (request) {
       this.#open.set(event.seq, step)
       this.#runs.delete(event.context)
     } else {
-      this.#runs.set(event.context, { bar, offset, width: event.width, value: event.value, index, length })
+      this.#runs.set(event.context, { bar, offset, width: event.width, value: event.value, index, length, began: event.time, ended: event.time })
     }
   }
 
@@ -275,6 +291,7 @@ export class Compiler {
       if (op === uapi.PCIEM_SEQ_DO_DMA_ATOMIC) Object.assign(step, { width: event.width, value: event.value })
       else step.fields = this.#identifiers.get(event.func)?.fieldsOf(event) ?? []
     }
+    if (this.#pace) step.delayUs = this.#pace.since(event)
     this.summary.actions++
     this.#queue.push(step)
   }

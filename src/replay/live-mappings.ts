@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import type { DmaMapping, Monitor, Slot } from '../index.js'
-import { dmaDirections, flagCoherent, flagDirectionMask, kindNumbers, recordToEvent, type TraceEvent } from '../trace/event.js'
+import { faultKinds, kindNumbers, recordToEvent, type TraceEvent } from '../trace/event.js'
 import { PCIEM_FAULT_SEQ_DIVERGED } from '../uapi.js'
+import { MappingLedger, type LedgerEntry } from './unmapped.js'
 
 const RING_BYTES = 1 << 20
 
@@ -11,7 +12,8 @@ const RING_BYTES = 1 << 20
  */
 export class LiveMappings {
   readonly #monitor: Monitor
-  readonly #live = new Map<string, DmaMapping>()
+  readonly #live = new MappingLedger()
+  #fault: string | undefined
   #diverged = false
 
   constructor(slot: Slot) {
@@ -27,21 +29,29 @@ export class LiveMappings {
   /** Oldest first; undefined when the driver mapped faster than this could follow. */
   list(): DmaMapping[] | undefined {
     this.follow()
-    return this.#monitor.lost > 0n ? undefined : [...this.#live.values()]
+    return this.ledger()?.map(({ iova, length, seq, direction, coherent }) => ({ iova, length, seq, direction, coherent }))
+  }
+
+  /** The same with what tells a mapping's counterpart in the recording. */
+  ledger(): LedgerEntry[] | undefined {
+    this.follow()
+    return this.#monitor.lost > 0n ? undefined : this.#live.list()
+  }
+
+  /** The last thing that a device access to memory was refused for: a word of `faultKinds`. */
+  get fault(): string | undefined {
+    this.follow()
+    return this.#fault
   }
 
   close(): void {
     this.#monitor.close()
   }
 
-  #take({ kind, func, seq, addr, value, flags }: TraceEvent): void {
+  #take(event: TraceEvent): void {
     if (this.#diverged) return
-    const key = `${func} ${addr}`
-    if (kind === 'fault') this.#diverged = value === BigInt(PCIEM_FAULT_SEQ_DIVERGED)
-    else if (kind === 'dma-unmap') this.#live.delete(key)
-    else {
-      const direction = dmaDirections[flags & flagDirectionMask] ?? 'none'
-      this.#live.set(key, { iova: addr, length: value, seq, direction, coherent: (flags & flagCoherent) !== 0 })
-    }
+    if (event.kind !== 'fault') this.#live.take(event)
+    else if (event.value === BigInt(PCIEM_FAULT_SEQ_DIVERGED)) this.#diverged = true
+    else this.#fault = faultKinds[Number(event.value)]
   }
 }

@@ -14,6 +14,7 @@ export function headline(verdict: Verdict, header: TraceHeader, evidence?: Evide
     const line = divergenceLine(verdict.divergence, new Names(header), evidence)
     return verdict.outcome === 'timeout' ? `timeout: ${verdict.reason}; ${line}` : `${line}${verdict.reason ? ` (${verdict.reason})` : ''}`
   }
+  if (verdict.outcome !== 'match' && verdict.trouble) return `${verdict.outcome}: ${verdict.trouble.line}`
   if (verdict.outcome === 'match') return `match: ${verdict.counts.matched} accesses as recorded, ${verdict.counts.actions} device actions played`
   return `${verdict.outcome}: ${verdict.reason ?? 'no reason given'}`
 }
@@ -23,6 +24,7 @@ export function textReport(verdict: Verdict, header: TraceHeader, evidence?: Evi
   const lines = [headline(verdict, header, evidence)]
   if (verdict.divergence && evidence) lines.push(...divergenceText(verdict.divergence, evidence, new Names(header)))
   else if (evidence) lines.push(...surroundings(evidence, new Names(header)))
+  if (!verdict.divergence && verdict.trouble) lines.push(...section("the kernel's log since the start", verdict.trouble.kernelLog))
   lines.push(...forgiven(verdict).map((line) => `  ${line}`))
   return lines.join('\n')
 }
@@ -56,7 +58,7 @@ export function jsonReport(verdict: Verdict, header: TraceHeader, evidence?: Evi
 }
 
 /** What the verdict forgave, one fact a line. */
-export function forgiven({ counts, compiled }: Verdict): string[] {
+export function forgiven({ counts, compiled, unmapsUnknown }: Verdict): string[] {
   const facts = [
     `folded: ${counts.folded} reads more than recorded, ${compiled.foldedReads} recorded reads taken as repeats`,
     `renamed: ${counts.renamed} values equal only after renaming IOVAs`,
@@ -65,6 +67,7 @@ export function forgiven({ counts, compiled }: Verdict): string[] {
   ]
   if (counts.early > 0n) facts.push(`early: ${counts.early} device actions ran on their cause alone`)
   if (counts.unexpectedMaps > 0n) facts.push(`mappings without a counterpart: ${counts.unexpectedMaps}`)
+  if (unmapsUnknown) facts.push('unmaps: not compared, they came faster than they could be followed')
   if (compiled.unansweredReads > 0) facts.push(`unanswered: ${compiled.unansweredReads} recorded reads had no completion and got all-ones`)
   return facts
 }
@@ -86,15 +89,17 @@ function divergenceLine(divergence: Divergence, names: Names, evidence?: Evidenc
     case 'value':
       return `${head}: driver ${came}, the recording has ${hexValue(expected, width)}; bits ${differingBits(expected, divergence.actual)} differ`
     case 'access':
-      return `${head}: driver ${came}, the recording has ${recorded ?? 'nothing'} here`
+      return `${head}: driver ${came}, the recording has ${recorded ?? 'nothing'} here${tooEarly(divergence, evidence)}`
     case 'payload':
-      return `${head}: the device read memory at IOVA 0x${divergence.addr.toString(16)} that differs from the recording from byte ${divergence.payloadOffset} on`
+      return `${head}: the device read memory at IOVA 0x${divergence.addr.toString(16)} that differs from the recording from byte ${divergence.payloadOffset} on: ${byte(divergence.actual)} instead of ${byte(expected)}${payloadHint(divergence)}`
     case 'dma':
-      return `${head}: the device could not do ${recorded ?? 'what the recording has here'}: ${errnoText(divergence.actual)}`
+      return `${head}: the device could not do ${recorded ?? 'what the recording has here'}: ${refusals[divergence.fault ?? ''] ?? errnoText(divergence.actual)}`
     case 'past-end':
       return `${head}: driver ${came} after the recording's end`
     case 'removed':
       return `${head}: the device was removed in the middle of the recording`
+    case 'unmap':
+      return `${head}: the driver never unmapped ${leakText(divergence)}${recorded ? ', the recording unmaps it here' : ''}`
     case 'leftover':
       return `${head}: the driver never did what the recording has here${recorded ? `: ${recorded}` : ''}`
   }
@@ -115,6 +120,38 @@ function describeRecorded({ event }: PlacedEvent, names: Names): string {
   if (event.kind === 'irq') return `interrupt vector ${event.addr}`
   if (event.data && event.kind.startsWith('dma')) return `a ${event.kind} of ${event.data.length} bytes at IOVA 0x${event.addr.toString(16)}`
   return `a ${event.kind}`
+}
+
+const refusals: Record<string, string | undefined> = {
+  'iommu-unmapped': 'the driver has not mapped this address',
+  'iommu-after-unmap': 'the driver has unmapped this address already',
+  'iommu-direction': 'the driver mapped it for the other direction',
+  'no-bus-master': 'the driver has bus mastering off',
+}
+
+/** What came is right, but comes later in the recording. */
+function tooEarly({ index }: Divergence, evidence?: Evidence): string {
+  const nearest = evidence?.nearest
+  if (!nearest || index === undefined) return ''
+  const later = nearest.index - index
+  return `; what the driver did comes ${later === 1n ? '1 event' : `${later} events`} later there, at event ${nearest.event.seq}`
+}
+
+const byte = (value: bigint): string => `0x${value.toString(16).padStart(2, '0')}`
+
+/** Where in the driver's memory it stands, and whether anything is there at all. */
+function payloadHint({ addr, payloadOffset, actualBytes, mappings }: Divergence): string {
+  const place = addr + payloadOffset
+  const mapping = mappings?.find(({ iova, length }) => place >= iova && place < iova + length)
+  const where = mapping ? ` (0x${(place - mapping.iova).toString(16)} bytes into the ${mapping.coherent ? 'coherent' : mapping.direction} mapping of ${mapping.length} bytes)` : ''
+  const empty = actualBytes.length > 0 && actualBytes.every((value) => value === 0)
+  return `${where}${empty ? '; the driver has nothing but zeros there' : ''}`
+}
+
+function leakText({ left }: Divergence): string {
+  if (!left) return 'a mapping'
+  const at = left.mappedAt === undefined ? '' : `, mapped at event ${left.mappedAt} there`
+  return `IOVA 0x${left.iova.toString(16)} (${left.length} bytes, ${left.coherent ? 'coherent' : left.direction}${at})`
 }
 
 function errnoText(value: bigint): string {

@@ -10,12 +10,14 @@ import { waitFor } from '../run/quiet.js'
 import type { TraceReader } from '../trace/reader.js'
 import { Command } from './command.js'
 import { Compiler, onlyDevice, type ControlMark, type MatchPolicy, type Rebinding } from './compile.js'
-import { divergenceOf, leftoverAt } from './divergence.js'
+import { divergenceOf, leakOf, leftoverAt } from './divergence.js'
 import { Feeder } from './feeder.js'
 import { KernelLog } from './kernel-log.js'
+import { kernelTrouble } from './kernel-trouble.js'
 import { LiveMappings } from './live-mappings.js'
 import { slotOptions } from './recorded-device.js'
 import { SignalQueue } from './signals.js'
+import { counterpartOf, leftMapped } from './unmapped.js'
 import type { Counts, Verdict } from './verdict.js'
 
 /** How long an action may wait for recorded accesses before its cause alone has to do. */
@@ -36,6 +38,8 @@ const NOTICE_MS = 3000
 
 export interface ReplayOptions {
   match: MatchPolicy
+  /** keep the recorded gaps */
+  pace?: boolean
   /** bind this driver and no other; it must be loaded */
   driver?: string
   /** events at the beginning that are not played */
@@ -51,7 +55,7 @@ export interface ReplayOptions {
 }
 
 type Signal = { type: 'mark'; index: bigint } | { type: 'done' | 'diverged' | 'dry' } | { type: 'error'; error: unknown }
-type Ending = Pick<Verdict, 'outcome' | 'reason' | 'divergence'>
+type Ending = Pick<Verdict, 'outcome' | 'reason' | 'divergence' | 'trouble' | 'unmapsUnknown'>
 
 /**
  * Plays a trace to the driver once. `report` gets the verdict as soon as it is known: a driver may take
@@ -59,15 +63,15 @@ type Ending = Pick<Verdict, 'outcome' | 'reason' | 'divergence'>
  */
 export async function replayOnce(trace: TraceReader, options: ReplayOptions, report: (verdict: Verdict) => void): Promise<Verdict> {
   const started = performance.now()
-  const { match, skip = 0 } = options
-  const compiler = new Compiler(trace.header, { match, skip, beforeCommand: options.command === undefined })
+  const { match, pace = false, skip = 0 } = options
+  const compiler = new Compiler(trace.header, { match, pace, skip, beforeCommand: options.command === undefined })
   const slot = Slot.create(slotOptions(trace.header, compiler.ignored, HOLD_NS))
   const replay = new Replay(slot, trace, compiler, options)
   try {
-    const ending = judgeEnd(await replay.play(), trace, compiler)
+    const ending = await replay.judge(judgeEnd(await replay.play(), trace, compiler))
     const verdict: Verdict = {
       ...ending,
-      counts: countsOf(slot.sequencerStatus()),
+      counts: countsOf(slot.sequencerStatus(), replay.marks),
       compiled: compiler.summary,
       ...(replay.command?.result && { command: replay.command.result }),
       warnings: options.warnings ?? [],
@@ -97,6 +101,9 @@ class Replay {
   readonly #signals = new SignalQueue<Signal>()
   readonly #log = new KernelLog()
   readonly #mappings: LiveMappings
+  readonly #trace: TraceReader
+  /** the kernel's log since the start */
+  readonly #said: string[] = []
   #actions: Promise<void> = Promise.resolve()
   #acting = 0
   #removed = false
@@ -104,10 +111,13 @@ class Replay {
   /** its probe has succeeded */
   #wasBound = false
   command: Command | undefined
+  /** reached so far */
+  marks = 0n
 
   constructor(slot: Slot, trace: TraceReader, compiler: Compiler, options: ReplayOptions) {
     this.#slot = slot
     this.#compiler = compiler
+    this.#trace = trace
     this.#options = options
     this.#mappings = new LiveMappings(slot)
     this.#recordedDriver = onlyDevice(trace.header).functions[0]?.driver?.name
@@ -137,10 +147,45 @@ class Replay {
     }
   }
 
+  /** What only shows when the driver is gone: mappings that it left, and what the kernel says of all this. */
+  async judge(ending: Ending): Promise<Ending> {
+    if (ending.outcome !== 'match') return this.#withTrouble(ending)
+    const judged = this.#removed ? this.#compareUnmaps(ending) : ending
+    if (judged.outcome === 'match') await this.#removeRest()
+    return this.#withTrouble(judged)
+  }
+
+  #compareUnmaps(ending: Ending): Ending {
+    const live = this.#mappings.ledger()
+    if (!live) return { ...ending, unmapsUnknown: true }
+    const left = leftMapped(live, this.#compiler.mapped.list())
+    if (!left) return ending
+    return { outcome: 'diverged', divergence: leakOf(left, counterpartOf(left, this.#trace.events()), this.#surroundings()) }
+  }
+
+  /** A kernel that complains is a failure whatever matches. */
+  #withTrouble(ending: Ending): Ending {
+    const kernelLog = this.#kernelLog()
+    const line = kernelTrouble(kernelLog)
+    if (line === undefined) return ending
+    const outcome = ending.outcome === 'match' || ending.outcome === 'incomplete' ? 'failed' : ending.outcome
+    return { ...ending, outcome, trouble: { line, kernelLog } }
+  }
+
+  #kernelLog(): string[] {
+    this.#said.push(...this.#log.take())
+    return [...this.#said]
+  }
+
+  async #removeRest(): Promise<void> {
+    if (!this.#removed) await this.#slot.remove({ surprise: true }).catch(() => undefined)
+    this.#removed = true
+  }
+
   /** Ends everything that this replay began, in an order that leaves no driver waiting. */
   async close(): Promise<void> {
     const notice = setTimeout(() => process.stderr.write('pciem: waiting for the driver to let go of the device; what it had asked for must time out first\n'), NOTICE_MS)
-    if (!this.#removed) await this.#slot.remove({ surprise: true }).catch(() => undefined)
+    await this.#removeRest()
     await this.command?.stop()
     this.#mappings.close()
     this.#slot.close()
@@ -149,7 +194,10 @@ class Replay {
   }
 
   #onEvent(event: DeviceEvent): void {
-    if (event.type === 'seq-mark') this.#signals.put({ type: 'mark', index: event.value })
+    if (event.type === 'seq-mark') {
+      this.marks++
+      this.#signals.put({ type: 'mark', index: event.value })
+    }
     if (event.type === 'seq-done') this.#signals.put({ type: 'done' })
     if (event.type === 'seq-diverged') this.#signals.put({ type: 'diverged' })
     if (event.type === 'seq-dry') this.#signals.put({ type: 'dry' })
@@ -225,11 +273,13 @@ class Replay {
     const divergence = divergenceOf(status, surroundings)
     // the recorded removal has ended, and the driver left things undone
     if (!divergence || (divergence.reason === 'removed' && this.#removed)) return { outcome: 'diverged', divergence: leftoverAt(status, surroundings) }
+    const fault = divergence.reason === 'dma' ? this.#mappings.fault : undefined
+    if (fault !== undefined) divergence.fault = fault
     return { outcome: 'diverged', divergence, ...(this.#isForeign && { reason: `driver ${this.#options.driver}, recorded with ${this.#recordedDriver}` }) }
   }
 
   #surroundings() {
-    return { mappings: this.#mappings.list(), kernelLog: this.#log.take() }
+    return { mappings: this.#mappings.list(), kernelLog: this.#kernelLog() }
   }
 
   get #isForeign(): boolean {
@@ -292,7 +342,8 @@ class Watch {
   }
 }
 
-function countsOf(status: SeqStatus): Counts {
-  const { matched, done: actions, folded, renamed, ignored, skipped, early, unexpectedMaps } = status
-  return { matched, actions, folded, renamed, ignored, skipped, early, unexpectedMaps }
+/** Marks are steps as actions are, but the device did nothing. */
+function countsOf(status: SeqStatus, marks: bigint): Counts {
+  const { matched, done, folded, renamed, ignored, skipped, early, unexpectedMaps } = status
+  return { matched, actions: done - marks, folded, renamed, ignored, skipped, early, unexpectedMaps }
 }

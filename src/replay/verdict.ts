@@ -44,6 +44,7 @@ export type DivergenceReason =
   | 'past-end' // an access behind the recording's end
   | 'removed' // the device went away under the replay
   | 'leftover' // the driver stopped before the recording does
+  | 'unmap' // the driver is gone, and a mapping is left that the recording's driver took down
 
 /** Where and how the driver left the recording. */
 export interface Divergence {
@@ -63,6 +64,10 @@ export interface Divergence {
   /** from payloadOffset, rounded down to 16 */
   expectedBytes: Uint8Array
   actualBytes: Uint8Array
+  /** why a device action was refused: a word of the trace's fault kinds */
+  fault?: string
+  /** what was left mapped; `event` is where the recording maps it */
+  left?: { iova: bigint; length: bigint; direction: string; coherent: boolean; mappedAt?: bigint }
   cpu: number
   pid: number
   comm: string
@@ -82,6 +87,10 @@ export interface Verdict {
   compiled: CompileSummary
   divergence?: Divergence
   command?: { argv: string[]; status: number | null; signal: string | null }
+  /** what the kernel complained of meanwhile, in one line, and its log since the start */
+  trouble?: { line: string; kernelLog: string[] }
+  /** mappings came faster than they could be followed: those left over were not compared */
+  unmapsUnknown?: boolean
   warnings: string[]
   milliseconds: number
 }

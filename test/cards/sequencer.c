@@ -319,8 +319,81 @@ static void changed(void)
 	CHECK(st.state == PCIEM_SEQ_STATE_DRY, "state %u", st.state);
 }
 
+/* ------------------------------------------------------------ identifiers in payloads */
+
+static int push_one(int fd, struct pciem_seq_step *step)
+{
+	struct pciem_seq_push push = {
+		.size = sizeof(push), .count = 1, .step_size = sizeof(*step), .steps = (uintptr_t)step,
+	};
+
+	return ioctl(fd, PCIEM_SEQ_PUSH, &push);
+}
+
+/* Valid input with one thing wrong at a time; in the end, what is valid is taken. */
+static void fields_refused(void)
+{
+	struct pciem_seq_start start = { .size = sizeof(start), .window = 64 };
+	struct pciem_seq_field f[2] = { { .offset = 2, .width = 2 }, { .offset = 8, .width = 8, .space = 1 } };
+	char bytes[16] = "";
+	struct pciem_seq_step step = {
+		.op = PCIEM_SEQ_DO_DMA_READ, .bar = 0xff, .index = 1, .addr = 0x1000, .data_len = sizeof(bytes),
+		.data = (uintptr_t)bytes, .nr_fields = 2, .fields = (uintptr_t)f,
+	};
+	int fd = card_open(), i;
+
+	card_describe(fd);
+	CHECK(!ioctl(fd, PCIEM_SEQ_START, &start), "SEQ_START");
+#define WRONG(err, what, value) do {				\
+		__typeof__(what) was_ = (what);			\
+		(what) = (value);				\
+		REFUSED(err, push_one(fd, &step));		\
+		(what) = was_;					\
+	} while (0)
+	for (i = 0; i < 2; i++) {
+		WRONG(EINVAL, f[i].width, 0);
+		WRONG(EINVAL, f[i].width, 3);
+		WRONG(EINVAL, f[i].width, 16);
+		WRONG(EINVAL, f[i].width, 0xffff);
+		WRONG(EINVAL, f[i].offset, 17);
+		WRONG(EINVAL, f[i].offset, 0xffffffff);
+	}
+	WRONG(EINVAL, f[1].offset, 9);		/* beyond the payload's end */
+	WRONG(EINVAL, f[1].offset, 3);		/* inside the one before */
+	WRONG(EINVAL, f[1].offset, 0);		/* not in order */
+	WRONG(EINVAL, step.nr_fields, 1025);
+	WRONG(EINVAL, step.nr_fields, 0xffffffff);
+	WRONG(EFAULT, step.fields, 8);
+	WRONG(EFAULT, step.fields, -4096ULL);
+	WRONG(EINVAL, step.flags, PCIEM_SEQ_NO_COMPARE);
+	step.data_len = 0;
+	step.addr = 0;
+	WRONG(EINVAL, step.op, PCIEM_SEQ_DO_IRQ);
+	WRONG(EINVAL, step.op, PCIEM_SEQ_DO_WAIT);
+	WRONG(EINVAL, step.op, PCIEM_SEQ_DO_MARK);
+	step.nr_fields = 0;
+	step.op = PCIEM_SEQ_DO_MARK;
+	WRONG(EINVAL, step.delay_us, 1);
+	step.bar = 0;
+	step.width = 4;
+	step.op = PCIEM_SEQ_EXPECT_CFG_WRITE;
+	WRONG(EINVAL, step.delay_us, 1);
+	step.op = PCIEM_SEQ_EXPECT_MMIO_WRITE;
+	WRONG(EINVAL, step.delay_us, 1);
+	step.op = PCIEM_SEQ_EXPECT_MMIO_READ;
+	WRONG(EINVAL, step.nr_fields, 1);
+	step = (struct pciem_seq_step) {
+		.op = PCIEM_SEQ_DO_DMA_READ, .bar = 0xff, .index = 1, .addr = 0x1000, .data_len = sizeof(bytes),
+		.data = (uintptr_t)bytes, .nr_fields = 2, .fields = (uintptr_t)f,
+	};
+	CHECK(!push_one(fd, &step), "valid fields are taken");
+#undef WRONG
+	close(fd);
+}
+
 int main(void)
 {
+	fields_refused();
 	record();
 	printf("  %u steps, %zu bytes\n", nr_steps, nr_payload);
 	as_it_was();

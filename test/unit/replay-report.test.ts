@@ -58,7 +58,7 @@ describe('the first line', () => {
   test('of an access that nothing expects says what the recording has instead', () => {
     const verdict = diverged({ reason: 'access', index: 15n, kind: 'mmio-read', addr: 0x1cn })
     expect(reportOf(verdict).first).toBe(
-      'divergence at event 15: driver read 4 bytes at BAR0+0x1c (STATUS), the recording has a write of 0x0000000f to BAR0+0x14 (CTRL) here',
+      'divergence at event 15: driver read 4 bytes at BAR0+0x1c (STATUS), the recording has a write of 0x0000000f to BAR0+0x14 (CTRL) here; what the driver did comes 1 event later there, at event 16',
     )
   })
 

@@ -585,9 +585,16 @@ struct pciem_seq_step {
 	__aligned_u64 mask;		/* expect write: bits to compare */
 	__aligned_u64 data;		/* user pointer */
 	__u32 nr_fields;		/* dma-read and dma-write: at most 1024 */
-	__u32 reserved;
+	__u32 delay_us;			/* see below; 0 but for mmio-read and actions other than marks */
 	__aligned_u64 fields;		/* struct pciem_seq_field *, sorted, disjoint */
 };
+
+/*
+ * delay_us keeps the recording's pace. A read with it is not answered from its step
+ * before so many microseconds have passed since the last access of its lane that was
+ * no repetition: until then the repeated answer stands, if there is one. An action
+ * with it does not run before so many have passed since its cause.
+ */
 
 /*
  * An identifier inside a payload that the driver chooses anew in each run and the

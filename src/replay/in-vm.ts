@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+//
+// Replays in virtual machines: each trace in a guest with the kernel and the number of CPUs that it was
+// recorded with. The guest does what the host cannot or should not; it is asked for JSON.
+import { resolve } from 'node:path'
+import { PciemError, describeError, exitCodes } from '../errors.js'
+import { TraceReader } from '../trace/reader.js'
+import { findKernel } from '../vm/kernels.js'
+import { GuestCrashError } from '../vm/link.js'
+import { bootVm, keepLog, projectRoot, type VirtualMachine } from '../vm/machine.js'
+import type { ReplayRequest } from './local.js'
+import { failedResult, type ReplayResult } from './result.js'
+
+export interface VmRequest {
+  /** series, release, folder or bzImage; the one of the trace unless told */
+  kernel?: string
+  /** CPUs; as many as the trace was recorded with unless told */
+  smp?: number
+  memory: string
+  /** guests at a time */
+  jobs: number
+  onProgress(text: string): void
+  onResult(result: ReplayResult): void
+  /** a trace that could not be replayed at all */
+  onError(result: ReplayResult, message: string): void
+  /** what a guest's command and its warnings said */
+  onStderr(text: string): void
+}
+
+interface Job {
+  file: string
+  kernel: string
+  smp: number
+}
+
+const LOG_LINES = 60
+
+/** Replays all files, a few guests at a time; a guest is used again for the next trace that fits it. */
+export async function replayInVms(files: readonly string[], request: ReplayRequest, vms: VmRequest): Promise<void> {
+  const queue: Job[] = []
+  for (const file of files) {
+    try {
+      queue.push(jobOf(file, vms))
+    } catch (error) {
+      reportError(file, error, vms)
+    }
+  }
+  queue.sort((a, b) => machineOf(a).localeCompare(machineOf(b)))
+  await Promise.all(Array.from({ length: Math.min(vms.jobs, queue.length) }, () => work(queue, request, vms)))
+}
+
+const machineOf = ({ kernel, smp }: Job): string => `${kernel} ${smp}`
+
+/** Reads the header alone: a damaged one is refused before a guest boots for it. */
+function jobOf(file: string, vms: VmRequest): Job {
+  const trace = TraceReader.open(file)
+  try {
+    const { kernel } = trace.header
+    return { file, kernel: vms.kernel ?? guestKernel(kernel.release), smp: vms.smp ?? kernel.cpus }
+  } finally {
+    trace.close()
+  }
+}
+
+/** The recorded release, or the newest of its series: another Debian package of the same kernel. */
+function guestKernel(release: string): string {
+  const series = /^\d+\.\d+/.exec(release)?.[0] ?? release
+  for (const spec of [release, series]) {
+    try {
+      return findKernel(spec).release
+    } catch {
+      // the next one
+    }
+  }
+  throw new PciemError(`there is no guest kernel ${series} for this trace; run \`scripts/guest-kernel.sh ${series}\` and \`make build\`, or choose another with --kernel`, {
+    exitCode: exitCodes.skipped,
+  })
+}
+
+async function work(queue: Job[], request: ReplayRequest, vms: VmRequest): Promise<void> {
+  let vm: VirtualMachine | undefined
+  let machine = ''
+  for (let job = queue.shift(); job; job = queue.shift()) {
+    try {
+      if (!vm || vm.link.dead || machine !== machineOf(job)) {
+        await vm?.close()
+        machine = machineOf(job)
+        vm = await boot(job, vms)
+      }
+      vms.onProgress(`replaying ${job.file}`)
+      if (!(await replayIn(vm, job.file, request, vms))) {
+        await vm.close()
+        vm = undefined
+      }
+    } catch (error) {
+      reportError(job.file, error, vms)
+      await vm?.close()
+      vm = undefined
+    }
+  }
+  await vm?.close()
+}
+
+async function boot({ kernel, smp }: Job, vms: VmRequest): Promise<VirtualMachine> {
+  try {
+    return await bootVm({ kernel, smp, memory: vms.memory, onProgress: vms.onProgress })
+  } catch (error) {
+    // no such kernel, no QEMU, no module for that kernel: nothing was tried
+    if (error instanceof PciemError && error.exitCode === exitCodes.failed) throw new PciemError(error.message, { code: error.code, cause: error, exitCode: exitCodes.skipped })
+    throw error
+  }
+}
+
+/** Whether the guest is good for another trace. */
+async function replayIn(vm: VirtualMachine, file: string, request: ReplayRequest, vms: VmRequest): Promise<boolean> {
+  const started = performance.now()
+  const since = vm.link.log.lines.length
+  const { stdout, stderr, status } = await vm.run([`${projectRoot}/bin/pciem`, 'replay', resolve(file), ...guestArguments(request)])
+  if (stderr) vms.onStderr(stderr)
+  const results = stdout.split('\n').filter((line) => line.startsWith('{')).map((line) => ({ ...(JSON.parse(line) as ReplayResult), file }))
+  await vm.syncLog()
+  const trouble = vm.link.log.trouble(since)
+  const elapsed = Math.round(performance.now() - started)
+  if (results.length === 0) results.push(failedResult(file, status || exitCodes.failed, lastLine(stderr), elapsed))
+  const last = results.at(-1)
+  if (trouble && last) {
+    const log = vm.link.log.tail(LOG_LINES, since)
+    const crashed = trouble.kind !== 'warning'
+    // the replay may have missed what came behind its verdict
+    if (crashed) results[results.length - 1] = { ...last, ...failedResult(file, exitCodes.crashed, `the guest kernel is broken: ${trouble.line}`, last.milliseconds, log) }
+    else if (last.status === exitCodes.ok) results[results.length - 1] = { ...last, ...failedResult(file, exitCodes.failed, `the guest kernel warned: ${trouble.line}`, last.milliseconds, log) }
+    else last.kernelLog ??= log
+  }
+  for (const result of results) vms.onResult(result)
+  return !trouble
+}
+
+function guestArguments({ driver, match, pace, times, timeout, kernelMismatch, command, argv }: ReplayRequest): string[] {
+  const chosen = driver?.endsWith('.ko') ? resolve(driver) : driver
+  return [
+    ...['--json', '--match', match, '--pace', pace, '--times', String(times), '--timeout', String(timeout), '--kernel-mismatch', kernelMismatch],
+    ...(chosen === undefined ? [] : ['--driver', chosen]),
+    ...(command ? [] : ['--no-command']),
+    ...(argv?.length ? ['--', ...argv] : []),
+  ]
+}
+
+function reportError(file: string, error: unknown, vms: VmRequest): void {
+  const status = error instanceof PciemError ? error.exitCode : exitCodes.failed
+  if (!(error instanceof GuestCrashError)) return vms.onError(failedResult(file, status, describeError(error)), describeError(error))
+  vms.onResult(failedResult(file, status, `${error.message}; its log is in ${keepLog(error.logTail)}`, 0, error.logTail))
+}
+
+const lastLine = (text: string): string => text.trim().split('\n').at(-1) || 'the guest said nothing'

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+//
+// Replays on this very kernel.
+import { accessSync, constants } from 'node:fs'
+import { cpus, release } from 'node:os'
+import { PciemError, exitCodes } from '../errors.js'
+import type { TraceEvent } from '../trace/event.js'
+import type { TraceHeader } from '../trace/header.js'
+import { TraceReader } from '../trace/reader.js'
+import { onlyDevice, type MatchPolicy } from './compile.js'
+import { covers, ignoreRanges } from './config-rules.js'
+import { loadDriver } from './driver.js'
+import { gatherEvidence } from './evidence.js'
+import { eventsBeforeDriver } from './recorded-device.js'
+import { headline, jsonReport, shortForgiven, textReport } from './report.js'
+import type { ReplayResult } from './result.js'
+import { replayOnce, type ReplayOptions } from './run.js'
+import { outcomeExitCodes, type Verdict } from './verdict.js'
+
+/** What a replay is asked for, wherever it runs. */
+export interface ReplayRequest {
+  driver?: string
+  match: MatchPolicy
+  pace: 'fast' | 'recorded'
+  times: number
+  timeout: number
+  kernelMismatch: 'warn' | 'fail' | 'ignore'
+  /** false: end where the command would start */
+  command: boolean
+  /** in place of the recorded command */
+  argv?: string[]
+}
+
+export interface LocalOutput {
+  /** the command's output goes to stderr */
+  quiet: boolean
+  /** as soon as a verdict is known */
+  onResult(result: ReplayResult): void
+  onRound?(round: number): void
+}
+
+/** Why no replay can run on this kernel; undefined if one can. */
+export function whyNotHere(): { code: string; mend: string } | undefined {
+  try {
+    accessSync('/dev/pciem', constants.R_OK | constants.W_OK)
+    return undefined
+  } catch (cause) {
+    const { code = 'ENOENT' } = cause as NodeJS.ErrnoException
+    return { code, mend: code === 'EACCES' ? 'permission denied: run as root' : 'no such device: is the module loaded? run `make load`, or work inside `bin/pciem vm`' }
+  }
+}
+
+/** All replays of one trace. */
+export async function replayHere(path: string, request: ReplayRequest, output: LocalOutput): Promise<void> {
+  const trace = TraceReader.open(path)
+  try {
+    const reason = whyNotHere()
+    if (reason) throw new PciemError(`/dev/pciem: ${reason.mend}`, { code: reason.code, exitCode: exitCodes.skipped })
+    const warnings = mismatches(trace.header, request.kernelMismatch)
+    for (const warning of warnings) process.stderr.write(`pciem: warning: ${warning}\n`)
+    const skip = eventsBeforeDriver(trace.header, trace.events())
+    const options = { ...(await replayOptions(trace, request)), quiet: output.quiet, skip, warnings }
+    for (let round = 1; round <= request.times; round++) {
+      output.onRound?.(round)
+      await replayOnce(trace, options, (verdict) => output.onResult(resultOf(trace, verdict, request.times > 1 ? round : undefined)))
+    }
+  } finally {
+    trace.close()
+  }
+}
+
+function resultOf(trace: TraceReader, verdict: Verdict, round: number | undefined): ReplayResult {
+  const ranges = ignoreRanges(onlyDevice(trace.header).functions)
+  const ignored = ({ func, bar, addr }: TraceEvent) => ranges.some((range) => covers(range, func, bar, Number(addr)))
+  const evidence = verdict.divergence && gatherEvidence(trace.events(), verdict.divergence, ignored)
+  const short = round !== undefined && verdict.outcome === 'match'
+  const report = short ? `${headline(verdict, trace.header)}; ${shortForgiven(verdict)}` : textReport(verdict, trace.header, evidence)
+  return { file: trace.path, ...(round !== undefined && { round }), ...jsonReport(verdict, trace.header, evidence), status: outcomeExitCodes[verdict.outcome], report } as ReplayResult
+}
+
+async function replayOptions(trace: TraceReader, request: ReplayRequest): Promise<ReplayOptions> {
+  const [recorded] = onlyDevice(trace.header).functions
+  const driver = request.driver === undefined ? undefined : await loadDriver(request.driver)
+  if (driver === undefined && recorded?.driver) await loadDriver(recorded.driver.name)
+  const command = chooseCommand(trace.header, request)
+  return {
+    match: request.match,
+    pace: request.pace === 'recorded',
+    timeout: request.timeout,
+    ...(driver !== undefined && { driver }),
+    ...(command && { command }),
+  }
+}
+
+/** What stands behind `--`, else the recorded command. */
+function chooseCommand(header: TraceHeader, { command, argv }: ReplayRequest): string[] | undefined {
+  if (!command) return undefined
+  if (argv?.length) return argv
+  if (header.command?.length) process.stderr.write(`pciem: running the recorded command again: ${header.command.join(' ')}\n`)
+  return header.command?.length ? header.command : undefined
+}
+
+function mismatches({ kernel }: TraceHeader, policy: ReplayRequest['kernelMismatch']): string[] {
+  if (policy === 'ignore') return []
+  const warnings: string[] = []
+  if (kernel.release !== release()) warnings.push(`the trace was recorded on kernel ${kernel.release}, this is ${release()}: its driver may differ`)
+  if (policy === 'fail' && warnings.length > 0) {
+    throw new PciemError(`${warnings[0]}; run it there (\`pciem vm --kernel\`), or say --kernel-mismatch warn`, { exitCode: exitCodes.skipped })
+  }
+  const here = cpus().length
+  if (kernel.cpus !== here) warnings.push(`the trace was recorded with ${kernel.cpus} CPUs, here are ${here}: accesses may come in another order`)
+  return warnings
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+import { exitCodes } from '../errors.js'
+
+/** One replay of one trace, as it goes into reports: what `--json` prints, a line each. */
+export interface ReplayResult {
+  file: string
+  /** match, diverged, failed, incomplete, timeout, crashed, error */
+  verdict: string
+  /** the exit status that it alone would give */
+  status: number
+  /** the verdict in one line */
+  headline: string
+  /** all of it, as on a terminal */
+  report: string
+  milliseconds: number
+  /** from 1, of `--times` */
+  round?: number
+  /** the kernel's log, where it has more to say than the report */
+  kernelLog?: string[]
+  /** and what else the JSON has */
+  [more: string]: unknown
+}
+
+/** A result without a replay: the trace is damaged, the guest has crashed. */
+export function failedResult(file: string, status: number, message: string, milliseconds = 0, kernelLog?: string[]): ReplayResult {
+  const verdict = status === exitCodes.crashed ? 'crashed' : status === exitCodes.skipped ? 'skipped' : status === exitCodes.timeout ? 'timeout' : 'error'
+  const headline = `${verdict}: ${message}`
+  const report = kernelLog?.length ? [headline, "  the end of the guest's kernel log:", ...kernelLog.map((line) => `    ${line}`)].join('\n') : headline
+  return { file, verdict, status, headline, report, milliseconds, ...(kernelLog && { kernelLog }) }
+}
+
+/** The status of a run: the first that is not 0. */
+export function statusOf(results: readonly ReplayResult[]): number {
+  return results.find(({ status }) => status !== exitCodes.ok)?.status ?? exitCodes.ok
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+// Replays from a host without the module: each trace in a guest of its own kind.
+import { spawn } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { projectRoot } from '../../src/vm/paths.js'
+import { onEachGuest } from '../harness/guest.js'
+
+const frames = 'for n in 200 64; do echo $n >/sys/bus/pci/devices/$PCIEM_BDF/loopback || exit 1; done'
+
+interface Outcome {
+  status: number | null
+  stdout: string
+  stderr: string
+}
+
+async function onHost(...args: string[]): Promise<Outcome> {
+  const child = spawn(join(projectRoot, 'bin/pciem'), args, { cwd: projectRoot, stdio: ['ignore', 'pipe', 'pipe'] })
+  const out: Outcome = { status: null, stdout: '', stderr: '' }
+  child.stdout.on('data', (chunk: Buffer) => (out.stdout += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => (out.stderr += chunk.toString()))
+  out.status = await new Promise((resolve) => child.on('close', resolve))
+  return out
+}
+
+onEachGuest('replays from the host', (guest) => {
+  const folder = join('build', `replay-vm-${process.pid}`)
+  const file = (name: string) => join(folder, name)
+  const text = (name: string) => readFileSync(join(projectRoot, file(name)), 'utf8')
+  let driver: string
+
+  beforeAll(async () => {
+    driver = guest.driver('pciem_proto')
+    mkdirSync(join(projectRoot, folder), { recursive: true })
+    await guest.ok(`insmod ${driver}`)
+    await guest.ok(['bin/pciem', 'run', 'proto', '--record', file('good.pciem'), '--', 'sh', '-c', frames])
+    await guest.ok(`rmmod pciem_proto; cp ${file('good.pciem')} ${file('torn.pciem')} && printf X | dd of=${file('torn.pciem')} bs=1 seek=300 conv=notrunc status=none`)
+  })
+  afterAll(() => rmSync(join(projectRoot, folder), { recursive: true, force: true }))
+
+  it('boot the recorded kernel with as many CPUs, and go into reports; a damaged trace does not stop the others', async () => {
+    const reports = ['--junit', file('out.xml'), '--html', file('out.html')]
+    const { status, stdout, stderr } = await onHost('replay', file('torn.pciem'), file('good.pciem'), '--driver', driver, '--json', ...reports)
+    const results = stdout.trim().split('\n').map((line) => JSON.parse(line))
+    expect(results.map(({ verdict }) => verdict)).toEqual(['error', 'match'])
+    expect(results[1]).toMatchObject({ file: file('good.pciem'), status: 0, warnings: [], counts: { actions: '14' } })
+    expect(stderr).toMatch(/^pciem: .*torn\.pciem.* at byte \d+/m)
+    expect(status).toBe(65)
+    expect(text('out.xml')).toContain('<testsuite name="pciem replay" tests="2" failures="0" errors="1" skipped="0"')
+    expect(text('out.html')).toContain('<h1>1 of 2 replays match</h1>')
+  })
+
+  it('survive a guest that panics: its log is in the report, and a bisection skips or condemns it', async () => {
+    const args = ['replay', file('good.pciem'), '--driver', driver, '--junit', file('crash.xml'), '--bisect']
+    const panic = ['--', 'sh', '-c', 'echo c >/proc/sysrq-trigger']
+    const { status, stdout } = await onHost(...args, ...panic)
+    expect(stdout).toMatch(/^crashed: the guest ended: .*Kernel panic - not syncing: sysrq triggered crash/)
+    expect(stdout).toMatch(/the end of the guest's kernel log:\n/)
+    expect(status).toBe(125)
+    expect(text('crash.xml')).toContain('<error type="crashed" message="crashed: the guest ended: ')
+  })
+})
