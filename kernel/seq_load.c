@@ -14,7 +14,7 @@
 #include "sequencer.h"
 
 #define STEP_FLAGS	(PCIEM_SEQ_OPTIONAL | PCIEM_SEQ_REPEAT | PCIEM_SEQ_NO_COMPARE | \
-			 PCIEM_RF_DIR_MASK | PCIEM_RF_COHERENT)
+			 PCIEM_SEQ_UNORDERED | PCIEM_RF_DIR_MASK | PCIEM_RF_COHERENT)
 #define LINK_BATCH	64	/* steps linked with interrupts off */
 
 static bool op_is_expect(u8 op)
@@ -30,7 +30,7 @@ static int step_check_expect(struct pciem_func *f, const struct pciem_seq_step *
 	    (u->delay_us && u->op != PCIEM_SEQ_EXPECT_MMIO_READ))
 		return -EINVAL;
 	if (u->op == PCIEM_SEQ_EXPECT_DMA_MAP)
-		return u->value ? 0 : -EINVAL;
+		return u->value && !(u->flags & PCIEM_SEQ_UNORDERED) ? 0 : -EINVAL;
 	if (u->width > 8 || !is_power_of_2(u->width))
 		return -EINVAL;
 	if (u->op == PCIEM_SEQ_EXPECT_CFG_WRITE) {
@@ -52,6 +52,8 @@ static int step_check_action(const struct pciem_seq_step *u)
 		if (u->data_len != SEQ_ATOMIC_DATA || u->nr_fields || (u->width != 4 && u->width != 8))
 			return -EINVAL;
 	} else if (dma ? !u->data_len || u->data_len > PCIEM_DMA_CHUNK : u->data_len || u->nr_fields)
+		return -EINVAL;
+	if (u->flags & PCIEM_SEQ_UNORDERED)
 		return -EINVAL;
 	if (u->nr_fields > SEQ_FIELDS || (u->nr_fields && u->flags & PCIEM_SEQ_NO_COMPARE))
 		return -EINVAL;

@@ -13,7 +13,7 @@
 
 #include "sequencer.h"
 
-#define OPTIONAL_DEPTH	64		/* optional steps that one access may skip */
+#define PASS_DEPTH	64		/* optional and unordered steps that one access may pass */
 #define DRY_SLEEP_MS	5000
 #define DRY_SPIN_NS	(10ULL * NSEC_PER_MSEC)
 
@@ -68,21 +68,29 @@ static struct seq_step *lane_find(struct pciem_seq *seq, struct seq_lane *lane,
 				  const struct seq_live *live, struct seq_step **near)
 {
 	unsigned int depth = 0;
+	bool passed = false;	/* a required one */
 	struct seq_step *step;
 
 	list_for_each_entry(step, &lane->steps, queue) {
 		switch (step_fit(seq, step, live)) {
 		case FIT_EXACT:
 		case FIT_RENAMED:
-			return step;
+			return passed && !list_empty(&step->causes) ? NULL : step;
 		case FIT_REGISTER:
 			if (!*near)
 				*near = step;
+			if (!(step->flags & PCIEM_SEQ_OPTIONAL))
+				return NULL;
 			break;
 		case FIT_NOT:
 			break;
 		}
-		if (!(step->flags & PCIEM_SEQ_OPTIONAL) || ++depth == OPTIONAL_DEPTH)
+		if (!(step->flags & PCIEM_SEQ_OPTIONAL)) {
+			if (!(step->flags & PCIEM_SEQ_UNORDERED) || !list_empty(&step->causes))
+				break;
+			passed = true;
+		}
+		if (++depth == PASS_DEPTH)
 			break;
 	}
 	return NULL;
@@ -181,6 +189,8 @@ static void step_take(struct pciem_seq *seq, struct seq_step *step, const struct
 	list_for_each_entry_safe(skipped, next, &lane->steps, queue) {
 		if (skipped == step)
 			break;
+		if (!(skipped->flags & PCIEM_SEQ_OPTIONAL))
+			continue;
 		list_del_init(&skipped->queue);
 		seq->expects--;
 		seq->skipped++;

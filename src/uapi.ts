@@ -218,6 +218,7 @@ export const PCIEM_SEQ_DO_DMA_ATOMIC = 24
 export const PCIEM_SEQ_OPTIONAL = 256
 export const PCIEM_SEQ_REPEAT = 512
 export const PCIEM_SEQ_NO_COMPARE = 1024
+export const PCIEM_SEQ_UNORDERED = 2048
 export const PCIEM_SEQ_LAST = 1
 export const PCIEM_SEQ_IDLE = 0
 export const PCIEM_SEQ_RUNNING = 1

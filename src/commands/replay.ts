@@ -7,6 +7,7 @@ import { finalStatus } from '../replay/exit-status.js'
 import { htmlPage } from '../replay/html.js'
 import { replayInVms } from '../replay/in-vm.js'
 import { junitXml } from '../replay/junit.js'
+import { learnedPolicy } from '../replay/learn.js'
 import { replayHere, whyNotHere, type ReplayRequest } from '../replay/local.js'
 import { failedResult, statusOf, type ReplayResult } from '../replay/result.js'
 import { ofShard, parseShard } from '../replay/shard.js'
@@ -16,6 +17,9 @@ interface Args {
   driver?: string
   match: string
   pace: 'fast' | 'recorded'
+  ignore?: string[]
+  policy?: string
+  learn: boolean
   times: number
   timeout: number
   json: boolean
@@ -40,7 +44,10 @@ export const command: CommandModule<object, Args> = {
     yargs
       .positional('file', { type: 'string', array: true, demandOption: true, describe: 'traces, replayed one after the other' })
       .option('driver', { type: 'string', requiresArg: true, describe: 'bind this driver, or the one in this .ko file, whatever IDs it lists' })
-      .option('match', { type: 'string', default: 'fold', requiresArg: true, describe: 'fold: reads may repeat more or less often; exact: the recorded order, access by access' })
+      .option('match', { type: 'string', default: 'fold', requiresArg: true, describe: 'fold: reads may repeat more or less often; exact: the recorded order, access by access; loose: registers may come in another order' })
+      .option('ignore', { type: 'string', array: true, nargs: 1, requiresArg: true, describe: 'forgive this, too: a register, or a rule such as "mask CTRL 0xff"' })
+      .option('policy', { type: 'string', requiresArg: true, describe: 'a file of such rules, one a line' })
+      .option('learn', { type: 'boolean', default: false, describe: 'replay nothing: propose rules from several recordings of one scenario' })
       .option('pace', { choices: ['fast', 'recorded'], default: 'fast', describe: 'recorded: the device takes the time that it took in the recording' })
       .option('times', { type: 'number', default: 1, requiresArg: true, describe: 'replay each trace so often' })
       .option('timeout', { type: 'number', default: 30, requiresArg: true, describe: 'give up after so many seconds without progress' })
@@ -59,6 +66,7 @@ export const command: CommandModule<object, Args> = {
       .usage('pciem replay FILE… [OPTIONS] [-- CMD]\n\nCreates the recorded device with no model behind it, and plays it to the driver. CMD runs where the recorded command ran, in its place.\nWithout the module on this host, each trace gets a virtual machine like the one it was recorded on.')
       .epilogue('Exit status: 0 match, 1 divergence or failed command, 2 usage, 3 incomplete trace, 4 cannot run here, 65 bad trace, 70 guest crash, 124 timeout.') as never,
   handler: async (args) => {
+    if (args.learn) return void process.stdout.write(learnedPolicy(args.file))
     const request = requestOf(args)
     const files = args.shard === undefined ? args.file : ofShard(args.file, parseShard(args.shard))
     const results = await replayAll(files, request, args)
@@ -73,7 +81,8 @@ function requestOf(args: Args): ReplayRequest {
   checkNumbers(args)
   const argv = args['--']
   if (!command && argv?.length) throw new UsageError('--no-command and a command do not go together; leave one of them out')
-  return { match: match as MatchPolicy, pace, times, timeout, kernelMismatch, command, ...(driver !== undefined && { driver }), ...(argv?.length && { argv }) }
+  const { ignore: rules, policy } = args
+  return { ...(rules && { rules }), ...(policy !== undefined && { policy }), match: match as MatchPolicy, pace, times, timeout, kernelMismatch, command, ...(driver !== undefined && { driver }), ...(argv?.length && { argv }) }
 }
 
 /** In the order in which they became known. */
@@ -153,6 +162,5 @@ function checkNumbers({ times, timeout, match, jobs, smp }: Args): void {
   if (!(timeout > 0)) throw new UsageError('--timeout needs a number of seconds above 0')
   if (!Number.isInteger(jobs) || jobs < 1) throw new UsageError('--jobs needs a whole number from 1 on')
   if (smp !== undefined && (!Number.isInteger(smp) || smp < 1)) throw new UsageError('--smp needs a whole number from 1 on')
-  if (match === 'loose') throw new UsageError('--match loose does not exist yet; use fold, or exact')
-  if (match !== 'fold' && match !== 'exact') throw new UsageError(`--match ${match} is unknown; use fold, or exact`)
+  if (!['fold', 'exact', 'loose'].includes(match)) throw new UsageError(`--match ${match} is unknown; use fold, exact or loose`)
 }

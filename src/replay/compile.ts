@@ -12,11 +12,15 @@ import { CauseMap } from './causes.js'
 import { configMask, covers, ignoreRanges, maskOfAccess, type ConfigMask, type IgnoreRange } from './config-rules.js'
 import { LaneAllocator } from './lanes.js'
 import { Pace, microseconds } from './pace.js'
+import { mergeFields, Policy } from './policy.js'
 import { type Identifiers, identifiersOf } from './protocols/identifiers.js'
 import { MappingLedger } from './unmapped.js'
 
-/** `fold`: repeated reads of a register may come more or less often; `exact`: the recorded order, access by access. */
-export type MatchPolicy = 'fold' | 'exact'
+/**
+ * `exact`: the recorded order, access by access; `fold`: repeated reads of a register may come more or less often;
+ * `loose`: like fold, and accesses to different registers may come in another order, up to one that makes the device act.
+ */
+export type MatchPolicy = 'fold' | 'exact' | 'loose'
 
 /** A place in the trace at which the replay itself has something to do; a step says when it is reached. */
 export interface ControlMark {
@@ -38,6 +42,8 @@ export interface CompileOptions {
   match: MatchPolicy
   /** keep the recorded gaps: between an action and its cause, and until a polled register changes */
   pace?: boolean
+  /** what else is forgiven */
+  policy?: Policy
   /** stop at the `cmd-start` mark */
   beforeCommand?: boolean
   /** events at the beginning that are not played */
@@ -57,6 +63,8 @@ export interface CompileSummary {
   maskedConfigWrites: number
   /** reads whose completion is missing; they are answered with all-ones */
   unansweredReads: number
+  /** accesses and transfers that a rule was applied to, by rule */
+  rules?: ReadonlyMap<string, number>
   /** why the steps end before the trace does */
   stopped?: { index: bigint; reason: 'lost' | 'surprise-removal' | 'command' }
 }
@@ -91,6 +99,7 @@ export class Compiler {
   readonly #lanes = new LaneAllocator()
   readonly #causes = new CauseMap()
   readonly #pace: Pace | undefined
+  readonly #policy: Policy
   /** the last read of each lane, while nothing else came on it */
   readonly #runs = new Map<number, Run>()
   /** reads waiting for their completion, by the request's seq */
@@ -104,9 +113,11 @@ export class Compiler {
     const functions = onlyDevice(header).functions
     this.#options = options
     this.#pace = options.pace ? new Pace() : undefined
+    this.#policy = options.policy ?? new Policy()
+    if (this.#policy.applied.size > 0) this.summary.rules = this.#policy.applied
     this.#masks = new Map(functions.map(({ func, config }) => [func, configMask(config.value)]))
     this.#identifiers = new Map(functions.map((fn) => [fn.func, identifiersOf(fn)]))
-    this.ignored = ignoreRanges(functions)
+    this.ignored = [...ignoreRanges(functions), ...this.#policy.ignores]
   }
 
   /** The steps of `events`, in order. */
@@ -186,6 +197,7 @@ export class Compiler {
     const offset = Number(event.addr)
     this.#pace?.note(event)
     if (this.ignored.some((range) => covers(range, event.func, bar, offset))) {
+      this.#policy.isIgnored(event)
       this.summary.ignoredAccesses++
       this.#causes.note(event.seq)
       return
@@ -194,7 +206,7 @@ export class Compiler {
       this.#identifiers.get(event.func)?.fieldsOf(event)
       const step = this.#expect(event, index, uapi.PCIEM_SEQ_EXPECT_MMIO_WRITE)
       this.#runs.delete(event.context)
-      this.#push({ ...step, value: event.value, mask: allOnes(event.width) }, event.seq)
+      this.#push({ ...step, value: event.value, mask: this.#policy.compared(event, allOnes(event.width)), flags: this.#forgiving(event) }, event.seq)
       return
     }
     this.#read(event, index, bar, offset)
@@ -207,7 +219,7 @@ export class Compiler {
    */
   #read(event: TraceEvent, index: bigint, bar: number, offset: number): void {
     const request = event.kind === 'mmio-read-request'
-    const folding = this.#options.match === 'fold'
+    const folding = this.#options.match !== 'exact'
     const run = this.#runs.get(event.context)
     const polled = folding && run !== undefined && !request && run.bar === bar && run.offset === offset && run.width === event.width
     const again = polled && run.value === event.value
@@ -219,6 +231,7 @@ export class Compiler {
     }
     const step = this.#expect(event, index, uapi.PCIEM_SEQ_EXPECT_MMIO_READ)
     step.value = event.value
+    step.flags = this.#forgiving(event)
     const length = again ? run.length + 1 : 1
     if (folding) step.flags |= uapi.PCIEM_SEQ_REPEAT | (length % OPTIONAL_RUN === 1 ? 0 : uapi.PCIEM_SEQ_OPTIONAL)
     if (this.#pace && polled && !again) step.delayUs = microseconds(run.began, run.ended)
@@ -239,13 +252,19 @@ export class Compiler {
   }
 
   #configWrite(event: TraceEvent, index: bigint): void {
-    if ((event.flags & flagOriginMask) !== flagOrigin.driver) return this.#causes.note(event.seq)
+    if ((event.flags & flagOriginMask) !== flagOrigin.driver || this.#policy.isIgnored(event)) return this.#causes.note(event.seq)
     const compared = this.#masks.get(event.func)
     const mask = compared ? maskOfAccess(compared, Number(event.addr), event.width) : allOnes(event.width)
     if (mask !== allOnes(event.width)) this.summary.maskedConfigWrites++
     const step = this.#expect(event, index, uapi.PCIEM_SEQ_EXPECT_CFG_WRITE)
     this.#runs.delete(event.context)
-    this.#push({ ...step, value: event.value, mask }, event.seq)
+    this.#push({ ...step, value: event.value, mask: this.#policy.compared(event, mask), flags: this.#forgiving(event) }, event.seq)
+  }
+
+  /** Whether the access may be left out, or come later than those behind it. */
+  #forgiving(event: TraceEvent): number {
+    const unordered = this.#options.match === 'loose' || this.#policy.isUnordered(event)
+    return (unordered ? uapi.PCIEM_SEQ_UNORDERED : 0) | (this.#policy.isOptional(event) ? uapi.PCIEM_SEQ_OPTIONAL : 0)
   }
 
   #expect(event: TraceEvent, index: bigint, op: number): SeqStep {
@@ -289,11 +308,21 @@ export class Compiler {
       if (!event.data?.length) return
       step.data = event.data
       if (op === uapi.PCIEM_SEQ_DO_DMA_ATOMIC) Object.assign(step, { width: event.width, value: event.value })
-      else step.fields = this.#identifiers.get(event.func)?.fieldsOf(event) ?? []
+      else this.#fields(step, event)
     }
     if (this.#pace) step.delayUs = this.#pace.since(event)
     this.summary.actions++
     this.#queue.push(step)
+  }
+
+  /** What of a payload is renamed, and what is not compared. */
+  #fields(step: SeqStep, event: TraceEvent): void {
+    step.fields = this.#identifiers.get(event.func)?.fieldsOf(event) ?? []
+    const forgiven = event.kind === 'dma-read' ? this.#policy.payload(event) : []
+    if (forgiven === 'all') {
+      step.flags |= uapi.PCIEM_SEQ_NO_COMPARE
+      step.fields = []
+    } else if (forgiven.length > 0) step.fields = mergeFields(step.fields, forgiven)
   }
 
   #commandMark(event: TraceEvent, index: bigint): void {

@@ -135,11 +135,13 @@ async function replayIn(vm: VirtualMachine, file: string, request: ReplayRequest
   return !trouble
 }
 
-function guestArguments({ driver, match, pace, times, timeout, kernelMismatch, command, argv }: ReplayRequest): string[] {
+function guestArguments({ driver, match, pace, times, timeout, kernelMismatch, command, argv, rules, policy }: ReplayRequest): string[] {
   const chosen = driver?.endsWith('.ko') ? resolve(driver) : driver
   return [
     ...['--json', '--match', match, '--pace', pace, '--times', String(times), '--timeout', String(timeout), '--kernel-mismatch', kernelMismatch],
     ...(chosen === undefined ? [] : ['--driver', chosen]),
+    ...(rules ?? []).flatMap((rule) => ['--ignore', rule]),
+    ...(policy === undefined ? [] : ['--policy', resolve(policy)]),
     ...(command ? [] : ['--no-command']),
     ...(argv?.length ? ['--', ...argv] : []),
   ]

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // Replays on this very kernel.
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, readFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
-import { PciemError, exitCodes } from '../errors.js'
+import { PciemError, UsageError, exitCodes } from '../errors.js'
 import type { TraceEvent } from '../trace/event.js'
 import type { TraceHeader } from '../trace/header.js'
 import { TraceReader } from '../trace/reader.js'
@@ -11,6 +11,7 @@ import { onlyDevice, type MatchPolicy } from './compile.js'
 import { covers, ignoreRanges } from './config-rules.js'
 import { loadDriver } from './driver.js'
 import { gatherEvidence } from './evidence.js'
+import { parsePolicy, parseRule, type Rule } from './policy.js'
 import { eventsBeforeDriver } from './recorded-device.js'
 import { headline, jsonReport, shortForgiven, textReport } from './report.js'
 import type { ReplayResult } from './result.js'
@@ -25,6 +26,10 @@ export interface ReplayRequest {
   times: number
   timeout: number
   kernelMismatch: 'warn' | 'fail' | 'ignore'
+  /** rules in words, as --ignore has them */
+  rules?: string[]
+  /** a file of rules */
+  policy?: string
   /** false: end where the command would start */
   command: boolean
   /** in place of the recorded command */
@@ -87,8 +92,22 @@ async function replayOptions(trace: TraceReader, request: ReplayRequest): Promis
     match: request.match,
     pace: request.pace === 'recorded',
     timeout: request.timeout,
+    rules: rulesOf(trace.header, request),
     ...(driver !== undefined && { driver }),
     ...(command && { command }),
+  }
+}
+
+/** Of the policy file and of the command line. */
+export function rulesOf(header: TraceHeader, { policy, rules = [] }: Pick<ReplayRequest, 'policy' | 'rules'>): Rule[] {
+  return [...(policy === undefined ? [] : parsePolicy(readPolicy(policy), header)), ...rules.map((rule) => parseRule(rule, header))]
+}
+
+function readPolicy(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new UsageError(`--policy ${path} cannot be read: ${(cause as Error).message}`, { cause })
   }
 }
 

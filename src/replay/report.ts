@@ -67,6 +67,7 @@ export function forgiven({ counts, compiled, unmapsUnknown }: Verdict): string[]
   ]
   if (counts.early > 0n) facts.push(`early: ${counts.early} device actions ran on their cause alone`)
   if (counts.unexpectedMaps > 0n) facts.push(`mappings without a counterpart: ${counts.unexpectedMaps}`)
+  for (const [rule, times] of compiled.rules ?? []) facts.push(`rule: ${rule}: ${times === 0 ? 'of no use, nothing in the recording fits it' : `applied to ${times} recorded events`}`)
   if (unmapsUnknown) facts.push('unmaps: not compared, they came faster than they could be followed')
   if (compiled.unansweredReads > 0) facts.push(`unanswered: ${compiled.unansweredReads} recorded reads had no completion and got all-ones`)
   return facts
@@ -89,7 +90,7 @@ function divergenceLine(divergence: Divergence, names: Names, evidence?: Evidenc
     case 'value':
       return `${head}: driver ${came}, the recording has ${hexValue(expected, width)}; bits ${differingBits(expected, divergence.actual)} differ`
     case 'access':
-      return `${head}: driver ${came}, the recording has ${recorded ?? 'nothing'} here${tooEarly(divergence, evidence)}`
+      return `${head}: driver ${came}, the recording has ${recorded ?? 'nothing'} here${gaveUp(evidence) || tooEarly(divergence, evidence)}`
     case 'payload':
       return `${head}: the device read memory at IOVA 0x${divergence.addr.toString(16)} that differs from the recording from byte ${divergence.payloadOffset} on: ${byte(divergence.actual)} instead of ${byte(expected)}${payloadHint(divergence)}`
     case 'dma':
@@ -101,7 +102,7 @@ function divergenceLine(divergence: Divergence, names: Names, evidence?: Evidenc
     case 'unmap':
       return `${head}: the driver never unmapped ${leakText(divergence)}${recorded ? ', the recording unmaps it here' : ''}`
     case 'leftover':
-      return `${head}: the driver never did what the recording has here${recorded ? `: ${recorded}` : ''}`
+      return `${head}: the driver never did what the recording has here${recorded ? `: ${recorded}` : ''}${gaveUp(evidence)}`
   }
 }
 
@@ -127,6 +128,16 @@ const refusals: Record<string, string | undefined> = {
   'iommu-after-unmap': 'the driver has unmapped this address already',
   'iommu-direction': 'the driver mapped it for the other direction',
   'no-bus-master': 'the driver has bus mastering off',
+}
+
+/** The recording polls a register at the place, and sees it change there. */
+function gaveUp(evidence?: Evidence): string {
+  const at = evidence?.at?.event
+  if (at?.kind !== 'mmio-read') return ''
+  const before = evidence?.before.findLast(({ event }) => event.kind.startsWith('mmio') && event.context === at.context)?.event
+  const polled = before?.kind === 'mmio-read' && before.func === at.func && before.bar === at.bar && before.addr === at.addr
+  if (!polled || before.value === at.value) return ''
+  return `; the driver did not wait until it reads ${hexValue(at.value, at.width)}`
 }
 
 /** What came is right, but comes later in the recording. */

@@ -15,6 +15,7 @@ import { Feeder } from './feeder.js'
 import { KernelLog } from './kernel-log.js'
 import { kernelTrouble } from './kernel-trouble.js'
 import { LiveMappings } from './live-mappings.js'
+import { Policy, type Rule } from './policy.js'
 import { slotOptions } from './recorded-device.js'
 import { SignalQueue } from './signals.js'
 import { counterpartOf, leftMapped } from './unmapped.js'
@@ -40,6 +41,8 @@ export interface ReplayOptions {
   match: MatchPolicy
   /** keep the recorded gaps */
   pace?: boolean
+  /** what else is forgiven */
+  rules?: readonly Rule[]
   /** bind this driver and no other; it must be loaded */
   driver?: string
   /** events at the beginning that are not played */
@@ -64,7 +67,7 @@ type Ending = Pick<Verdict, 'outcome' | 'reason' | 'divergence' | 'trouble' | 'u
 export async function replayOnce(trace: TraceReader, options: ReplayOptions, report: (verdict: Verdict) => void): Promise<Verdict> {
   const started = performance.now()
   const { match, pace = false, skip = 0 } = options
-  const compiler = new Compiler(trace.header, { match, pace, skip, beforeCommand: options.command === undefined })
+  const compiler = new Compiler(trace.header, { match, pace, policy: new Policy(options.rules), skip, beforeCommand: options.command === undefined })
   const slot = Slot.create(slotOptions(trace.header, compiler.ignored, HOLD_NS))
   const replay = new Replay(slot, trace, compiler, options)
   try {

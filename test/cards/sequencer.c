@@ -319,6 +319,42 @@ static void changed(void)
 	CHECK(st.state == PCIEM_SEQ_STATE_DRY, "state %u", st.state);
 }
 
+/* Two writes that follow each other, recorded the other way round. */
+static void swap(unsigned int i)
+{
+	uint64_t addr = steps[i].addr, value = steps[i].value;
+
+	steps[i].addr = steps[i + 1].addr;
+	steps[i].value = steps[i + 1].value;
+	steps[i + 1].addr = addr;
+	steps[i + 1].value = value;
+}
+
+static void unordered(void)
+{
+	unsigned int src = find(PCIEM_SEQ_EXPECT_MMIO_WRITE, SRC), len = find(PCIEM_SEQ_EXPECT_MMIO_WRITE, LEN);
+	struct pciem_seq_status st;
+
+	CHECK(steps[src + 1].addr == SRC + 4 && steps[len + 1].addr == CMD, "writes follow each other");
+	swap(src);
+	st = play_until(nr_steps, PCIEM_SEQ_LAST, NULL, 0);
+	CHECK(st.state == PCIEM_SEQ_DIVERGED && st.reason == PCIEM_DIVERGED_ACCESS && st.index == steps[src].index,
+	      "state %u reason %u index %llu", st.state, st.reason, (unsigned long long)st.index);
+	steps[src].flags |= PCIEM_SEQ_UNORDERED;
+	as_it_was();
+	steps[src].flags &= ~PCIEM_SEQ_UNORDERED;
+	swap(src);
+
+	/* What makes the device act passes nothing. */
+	swap(len);
+	steps[len].flags |= PCIEM_SEQ_UNORDERED;
+	st = play_until(nr_steps, PCIEM_SEQ_LAST, NULL, 0);
+	CHECK(st.state == PCIEM_SEQ_DIVERGED && st.reason == PCIEM_DIVERGED_ACCESS && st.index == steps[len].index,
+	      "state %u reason %u index %llu", st.state, st.reason, (unsigned long long)st.index);
+	steps[len].flags &= ~PCIEM_SEQ_UNORDERED;
+	swap(len);
+}
+
 /* ------------------------------------------------------------ identifiers in payloads */
 
 static int push_one(int fd, struct pciem_seq_step *step)
@@ -366,6 +402,8 @@ static void fields_refused(void)
 	WRONG(EFAULT, step.fields, 8);
 	WRONG(EFAULT, step.fields, -4096ULL);
 	WRONG(EINVAL, step.flags, PCIEM_SEQ_NO_COMPARE);
+	WRONG(EINVAL, step.flags, PCIEM_SEQ_UNORDERED);
+	WRONG(EINVAL, step.flags, 0x1000);
 	step.data_len = 0;
 	step.addr = 0;
 	WRONG(EINVAL, step.op, PCIEM_SEQ_DO_IRQ);
@@ -399,5 +437,6 @@ int main(void)
 	as_it_was();
 	as_it_was();
 	changed();
+	unordered();
 	return card_done("sequencer");
 }

@@ -25,7 +25,6 @@ const defaultTimeout = 120_000
 /** The guest of one describe block; tests use it, the harness looks after it. */
 export class Guest {
   #vm: VirtualMachine | undefined
-  #checked = 0
 
   constructor(
     readonly point: GuestPoint,
@@ -72,16 +71,16 @@ export class Guest {
   /** The kernel log since the last look, which counts as read: the check after the test does not judge it. */
   async takeLog(): Promise<string[]> {
     await this.vm.syncLog()
-    const lines = this.vm.kernelLog(this.#checked)
-    this.#checked = this.vm.link.log.lines.length
+    const lines = this.vm.kernelLog(judged(this.vm))
+    markJudged(this.vm)
     return lines
   }
 
   async up(): Promise<void> {
     if (this.#vm && !this.#vm.link.dead) return
     this.#vm = this.shared ? await sharedVm(this.point, this.options) : await boot(this.point, this.options)
-    if (this.#vm.link.log.trouble()) await this.#judge(this.#checked)
-    this.#checked = this.#vm.link.log.lines.length
+    if (this.#vm.link.log.trouble(judged(this.#vm))) await this.#judge(judged(this.#vm))
+    markJudged(this.#vm)
   }
 
   /** Fails when the kernel has complained since the last look; that guest is then not used again. */
@@ -92,8 +91,8 @@ export class Guest {
       throw await vm.link.death
     }
     await vm.syncLog()
-    await this.#judge(this.#checked)
-    this.#checked = vm.link.log.lines.length
+    await this.#judge(judged(vm))
+    markJudged(vm)
   }
 
   async down(): Promise<void> {
@@ -131,7 +130,12 @@ export function onEachGuest(title: string, body: (guest: Guest) => void, options
 }
 
 // Test files share one worker but not their modules, so the guests hang on the global object.
-const store = globalThis as { pciemGuests?: Map<string, VirtualMachine> }
+const store = globalThis as { pciemGuests?: Map<string, VirtualMachine>; pciemJudged?: WeakMap<VirtualMachine, number> }
+
+// How far a guest's log has been judged, whichever file's tests did.
+const judgedLines = (store.pciemJudged ??= new WeakMap())
+const judged = (vm: VirtualMachine): number => judgedLines.get(vm) ?? 0
+const markJudged = (vm: VirtualMachine): void => void judgedLines.set(vm, vm.link.log.lines.length)
 
 async function sharedVm(point: GuestPoint, options: VmOptions): Promise<VirtualMachine> {
   const guests = (store.pciemGuests ??= new Map())

@@ -58,7 +58,7 @@ enum proto_bug {
 	BREAK_DOUBLE_FREE_VECTOR,
 	BREAK_WRONG_ORDER,		/* enables the device before it has a ring */
 	BREAK_STALE_DESCRIPTOR,		/* rings before the descriptor is filled */
-	BREAK_SHORT_WAIT,			/* takes the reset for done after 5 ms */
+	BREAK_SHORT_WAIT,			/* gives up after three looks */
 	BREAK_OFF_BY_ONE_LENGTH,		/* sends one byte too many */
 };
 

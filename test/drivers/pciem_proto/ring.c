@@ -12,7 +12,8 @@
 #include "proto.h"
 
 #define RESET_TIMEOUT_MS	2000
-#define FRAME_TIMEOUT_MS	2000
+#define FRAME_TIMEOUT_MS	20000
+#define FRAME_LOOK_MS		200	/* how often to look whether the device is still there */
 
 static void set(struct proto *p, u32 reg, u32 value)
 {
@@ -21,8 +22,8 @@ static void set(struct proto *p, u32 reg, u32 value)
 
 static int reset(struct proto *p)
 {
-	unsigned int ms = proto_bug == BREAK_SHORT_WAIT ? 5 : RESET_TIMEOUT_MS;
-	unsigned long end = jiffies + msecs_to_jiffies(ms);
+	unsigned long end = jiffies + msecs_to_jiffies(RESET_TIMEOUT_MS);
+	unsigned int polls = 0;
 	u32 status;
 
 	set(p, PROTO_CONTROL, PROTO_RESET);
@@ -32,9 +33,10 @@ static int reset(struct proto *p)
 			return -ENODEV;
 		if (status & PROTO_READY)
 			return 0;
-		if (time_after(jiffies, end))
+		if (time_after(jiffies, end) || (proto_bug == BREAK_SHORT_WAIT && ++polls == 3))
 			return dev_err_probe(&p->pdev->dev, -ETIMEDOUT, "not ready after its reset\n");
-		usleep_range(900, 1100);
+		if (proto_bug != BREAK_SHORT_WAIT)
+			usleep_range(900, 1100);
 	}
 }
 
@@ -88,6 +90,16 @@ static void ring(struct proto *p, u32 first)
 	set(p, PROTO_DOORBELL, next);
 }
 
+static bool wait_done(struct proto *p)
+{
+	int ms;
+
+	for (ms = 0; ms < FRAME_TIMEOUT_MS && pci_device_is_present(p->pdev); ms += FRAME_LOOK_MS)
+		if (wait_for_completion_timeout(&p->done, msecs_to_jiffies(FRAME_LOOK_MS)))
+			return true;
+	return false;
+}
+
 static int exchange(struct proto *p, dma_addr_t out, dma_addr_t in, size_t len)
 {
 	u32 first = p->head;
@@ -99,7 +111,7 @@ static int exchange(struct proto *p, dma_addr_t out, dma_addr_t in, size_t len)
 	if (proto_bug != BREAK_STALE_DESCRIPTOR)
 		ring(p, first);
 	p->head = (first + 2) % RING_ENTRIES;
-	if (!wait_for_completion_timeout(&p->done, msecs_to_jiffies(FRAME_TIMEOUT_MS)))
+	if (!wait_done(p))
 		return -ETIMEDOUT;
 	return le32_to_cpu(p->ring[(first + 1) % RING_ENTRIES].status) == (PROTO_DESC_DONE | len) ? 0 : -EIO;
 }

@@ -569,6 +569,7 @@ struct pciem_dma_maps {
 #define PCIEM_SEQ_OPTIONAL		0x100	/* expect: may be left out */
 #define PCIEM_SEQ_REPEAT		0x200	/* expect read: may come again before the lane's next one */
 #define PCIEM_SEQ_NO_COMPARE		0x400	/* dma-read: any data will do */
+#define PCIEM_SEQ_UNORDERED		0x800	/* expect: accesses of other registers may come before it */
 
 struct pciem_seq_step {
 	__u8 op;
@@ -588,6 +589,12 @@ struct pciem_seq_step {
 	__u32 delay_us;			/* see below; 0 but for mmio-read and actions other than marks */
 	__aligned_u64 fields;		/* struct pciem_seq_field *, sorted, disjoint */
 };
+
+/*
+ * An access may pass up to 64 UNORDERED or OPTIONAL steps of its lane, but none of its
+ * own register, and none that causes an action; nor may one that causes an action pass
+ * a required step: what the device is to work on has been written before.
+ */
 
 /*
  * delay_us keeps the recording's pace. A read with it is not answered from its step
