@@ -26,6 +26,8 @@ const mostInflation = 1032
 
 /** Payloads shorter than this are not worth a try at compression. */
 const minCompress = 96
+/** A sixteenth must be saved. */
+const leastGainShift = 4
 
 const packr = new Packr({ useRecords: false, variableMapSize: true, moreTypes: false })
 const unpackr = new Unpackr({ useRecords: false, int64AsType: 'bigint', moreTypes: false } as ConstructorParameters<typeof Unpackr>[0])
@@ -51,7 +53,8 @@ export function encodeFrame(kind: number, tag: number, ordinal: number, payload:
   let codec: number = codecNone
   if (compress && raw.length >= minCompress) {
     const deflated = deflateRawSync(raw, { level: 1 })
-    if (deflated.length < raw.length) {
+    // what hardly shrinks would only be slow to read
+    if (deflated.length < raw.length - (raw.length >> leastGainShift)) {
       body = deflated
       codec = codecDeflate
     }
