@@ -153,6 +153,7 @@ struct pciem_range {			/* sorted, disjoint, covers the BAR; RCU array */
 	u8 policy;			/* PCIEM_BAR_* */
 	u8 flags;			/* PCIEM_TRACE_* */
 };
+#define PCIEM_MAX_RANGES	1024
 struct pciem_ranges {
 	struct rcu_head rcu;
 	unsigned int nr;
@@ -381,5 +382,7 @@ static inline struct pciem_slot *pciem_file_slot(struct pciem_file *pf)
 	return smp_load_acquire(&pf->slot);
 }
 long pciem_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+/* The calls that a monitor of the slot answers. */
+long pciem_ioctl_snapshot(struct pciem_slot *slot, unsigned int cmd, unsigned long arg);
 
 #endif /* PCIEM_H */

@@ -33,6 +33,7 @@ struct pciem_monitor {
 	bool given_up;			/* not waited for until it has drained */
 	u64 producer;			/* the kernel's own copy: the page's is for the reader */
 	u64 lost, lost_pending;
+	u64 waits, waited_ns;		/* what back-pressure has cost so far */
 	u64 size;			/* of the data, a power of two */
 	u64 *consumer;			/* page 0: the reader writes it, and may write anything */
 	struct pciem_monitor_page *page;	/* page 1 */
@@ -44,6 +45,7 @@ struct pciem_monitor {
 bool pciem_monitor_wants(const struct pciem_monitor *m, const struct pciem_record *rec);
 enum pciem_room pciem_monitor_room(struct pciem_monitor *m, u32 len);
 void pciem_monitor_give_up(struct pciem_monitor *m);
+void pciem_monitor_waited(struct pciem_monitor *m, u64 ns);
 /* Places rec, and the record of what was lost before it. NULL: no room, counted. */
 struct pciem_record *pciem_monitor_reserve(struct pciem_monitor *m, const struct pciem_record *rec);
 /* The payload is in place. */

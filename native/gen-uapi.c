@@ -74,7 +74,7 @@ static void calls(void)
 		PCIEM_REGISTER, PCIEM_INJECT_IRQ, PCIEM_DMA, PCIEM_DMA_ATOMIC, PCIEM_GET_BAR_INFO,
 		PCIEM_SET_WATCHPOINT, PCIEM_SET_EVENTFD, PCIEM_P2P, PCIEM_DMA_INDIRECT, PCIEM_TRACE_BAR, PCIEM_START, PCIEM_INFO, PCIEM_SLOT_INFO,
 		PCIEM_CONFIG, PCIEM_BAR_POLICY, PCIEM_RING_CREATE, PCIEM_MONITOR_CREATE,
-		PCIEM_MARK, PCIEM_DMA_MAPS, PCIEM_SEQ_START, PCIEM_SEQ_PUSH, PCIEM_SEQ_STATUS,
+		PCIEM_MARK, PCIEM_BAR_RANGES, PCIEM_BAR_BYTES, PCIEM_DMA_MAPS, PCIEM_SEQ_START, PCIEM_SEQ_PUSH, PCIEM_SEQ_STATUS,
 		PCIEM_REMOVE, PCIEM_ATOMIC, PCIEM_P2P_ALLOW, PCIEM_INJECT, PCIEM_DMA_HISTORY,
 		PCIEM_DMA_MODE, PCIEM_BAR_REGISTER, PCIEM_BAR_INTERRUPT, PCIEM_BAR_UPDATE,
 		PCIEM_WATCH, PCIEM_UNWATCH, PCIEM_WATCH_INFO)
@@ -174,7 +174,7 @@ static void structures(void)
 	STRUCT(pciem_bar_policy, size, func, bar_index, policy, flags, reserved, offset, length)
 	STRUCT(pciem_ring_create, size, entries)
 	STRUCT(pciem_monitor_create, size, flags, slot, ring_size, kinds)
-	STRUCT(pciem_monitor_page, producer, lost, closed, ring_size)
+	STRUCT(pciem_monitor_page, producer, lost, closed, ring_size, waits, waited_ns)
 	STRUCT(pciem_record, len, kind, func, bar, width, seq, time, cause, context, cpu, flags,
 		pid, data_len, addr, value)
 	STRUCT(pciem_mark, size, length, text)
@@ -199,6 +199,10 @@ static void structures(void)
 		reserved, map_comm, unmap_comm)
 	STRUCT(pciem_dma_history, size, func, count, reserved, entries)
 	STRUCT(pciem_dma_mode, size, slot, mode, flags)
+	STRUCT(pciem_bar_range, offset, length, policy, flags)
+	STRUCT(pciem_bar_ranges, size, func, bar_index, flags, count, reserved, bar_size, phys,
+		ranges)
+	STRUCT(pciem_bar_bytes, size, func, bar_index, reserved, offset, length, data)
 	STRUCT(pciem_remove, size, flags)
 	STRUCT(pciem_bar_register, size, func, bar_index, width, offset, target, count, reserved,
 		writable, w1c, w1s, read_clear)

@@ -24,6 +24,8 @@ export const PCIEM_BAR_POLICY = 0x0000af43
 export const PCIEM_RING_CREATE = 0x0000af44
 export const PCIEM_MONITOR_CREATE = 0x0000af45
 export const PCIEM_MARK = 0x0000af46
+export const PCIEM_BAR_RANGES = 0x0000af78
+export const PCIEM_BAR_BYTES = 0x0000af79
 export const PCIEM_DMA_MAPS = 0x0000af47
 export const PCIEM_SEQ_START = 0x0000af48
 export const PCIEM_SEQ_PUSH = 0x0000af49
@@ -65,6 +67,8 @@ export const callNames: Readonly<Record<number, string>> = {
   [PCIEM_RING_CREATE]: 'PCIEM_RING_CREATE',
   [PCIEM_MONITOR_CREATE]: 'PCIEM_MONITOR_CREATE',
   [PCIEM_MARK]: 'PCIEM_MARK',
+  [PCIEM_BAR_RANGES]: 'PCIEM_BAR_RANGES',
+  [PCIEM_BAR_BYTES]: 'PCIEM_BAR_BYTES',
   [PCIEM_DMA_MAPS]: 'PCIEM_DMA_MAPS',
   [PCIEM_SEQ_START]: 'PCIEM_SEQ_START',
   [PCIEM_SEQ_PUSH]: 'PCIEM_SEQ_PUSH',
@@ -275,7 +279,7 @@ export const STRUCT = {
   pciem_bar_policy: { sizeof: 40, size: 0, func: 4, bar_index: 8, policy: 12, flags: 16, reserved: 20, offset: 24, length: 32 },
   pciem_ring_create: { sizeof: 8, size: 0, entries: 4 },
   pciem_monitor_create: { sizeof: 24, size: 0, flags: 4, slot: 8, ring_size: 12, kinds: 16 },
-  pciem_monitor_page: { sizeof: 24, producer: 0, lost: 8, closed: 16, ring_size: 20 },
+  pciem_monitor_page: { sizeof: 40, producer: 0, lost: 8, closed: 16, ring_size: 20, waits: 24, waited_ns: 32 },
   pciem_record: { sizeof: 64, len: 0, kind: 4, func: 5, bar: 6, width: 7, seq: 8, time: 16, cause: 24, context: 32, cpu: 36, flags: 38, pid: 40, data_len: 44, addr: 48, value: 56 },
   pciem_mark: { sizeof: 16, size: 0, length: 4, text: 8 },
   pciem_dma_map_entry: { sizeof: 32, iova: 0, length: 8, seq: 16, flags: 24, reserved: 28 },
@@ -293,6 +297,9 @@ export const STRUCT = {
   pciem_dma_past: { sizeof: 80, iova: 0, length: 8, map_seq: 16, unmap_seq: 24, flags: 32, map_context: 36, unmap_context: 40, reserved: 44, map_comm: 48, unmap_comm: 64 },
   pciem_dma_history: { sizeof: 24, size: 0, func: 4, count: 8, reserved: 12, entries: 16 },
   pciem_dma_mode: { sizeof: 16, size: 0, slot: 4, mode: 8, flags: 12 },
+  pciem_bar_range: { sizeof: 24, offset: 0, length: 8, policy: 16, flags: 20 },
+  pciem_bar_ranges: { sizeof: 48, size: 0, func: 4, bar_index: 8, flags: 12, count: 16, reserved: 20, bar_size: 24, phys: 32, ranges: 40 },
+  pciem_bar_bytes: { sizeof: 40, size: 0, func: 4, bar_index: 8, reserved: 12, offset: 16, length: 24, data: 32 },
   pciem_remove: { sizeof: 8, size: 0, flags: 4 },
   pciem_bar_register: { sizeof: 72, size: 0, func: 4, bar_index: 8, width: 12, offset: 16, target: 24, count: 32, reserved: 36, writable: 40, w1c: 48, w1s: 56, read_clear: 64 },
   pciem_bar_interrupt: { sizeof: 56, size: 0, func: 4, bar_index: 8, index: 12, width: 16, vector: 20, flags: 24, reserved: 28, status: 32, enable: 40, mask: 48 },

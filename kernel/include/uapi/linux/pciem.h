@@ -428,6 +428,8 @@ struct pciem_monitor_page {
 	__u64 lost;			/* records that found no room, so far */
 	__u32 closed;			/* 1: the slot is gone; nothing will follow */
 	__u32 ring_size;
+	__u64 waits;			/* how often somebody waited for room here ... */
+	__u64 waited_ns;		/* ... and for how long in all */
 };
 
 #define PCIEM_RECORD_CFG_READ			1
@@ -808,6 +810,51 @@ struct pciem_dma_mode {
 	__u32 flags;
 };
 #define PCIEM_DMA_MODE	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_DMA_MODE)
+/* ---------------------------------------------------------------- snapshots */
+
+/*
+ * How a device stands that is on the bus: for a reader that came late. These two
+ * work on a monitor's descriptor alone, whoever owns the slot; so do PCIEM_CONFIG
+ * (without SET) and PCIEM_DMA_MAPS, as they do for the owner. What the monitor
+ * delivered before a call may be in its answer already.
+ */
+struct pciem_bar_range {
+	__aligned_u64 offset;
+	__aligned_u64 length;
+	__u32 policy;			/* PCIEM_BAR_STORE, SYNC, DIRECT */
+	__u32 flags;			/* PCIEM_TRACE_* */
+};
+
+enum {
+	PCIEM_CMD_BAR_RANGES = 0x78,
+	PCIEM_CMD_BAR_BYTES = 0x79,
+};
+
+/* A BAR and its ranges, in order. count: in, room; out, how many there are. ENOENT: no such BAR. */
+struct pciem_bar_ranges {
+	__u32 size;
+	__u32 func;
+	__u32 bar_index;
+	__u32 flags;			/* in: 0; out: PCI_BASE_ADDRESS_* */
+	__u32 count;
+	__u32 reserved;
+	__aligned_u64 bar_size;		/* out */
+	__aligned_u64 phys;		/* out: where the bus has it, 0 nowhere */
+	__aligned_u64 ranges;		/* struct pciem_bar_range * */
+};
+#define PCIEM_BAR_RANGES	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_BAR_RANGES)
+
+/* Reads a BAR's memory. What a SYNC range holds is what the owner left there. */
+struct pciem_bar_bytes {
+	__u32 size;
+	__u32 func;
+	__u32 bar_index;
+	__u32 reserved;
+	__aligned_u64 offset;
+	__aligned_u64 length;
+	__aligned_u64 data;		/* user pointer to length bytes */
+};
+#define PCIEM_BAR_BYTES	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_BAR_BYTES)
 
 /* Takes the device off the bus and waits for the driver's remove(); the file stays open. */
 #define PCIEM_REMOVE_SURPRISE	1	/* the device answers all-ones from now on */
