@@ -57,7 +57,8 @@ function main(port: MessagePort, task: WorkerTask): void {
     const kinds = recordedKinds(task.filter)
     for (const { slot } of task.slots) monitors.push(monitorSlot(slot, { ringSize: task.ringSize, lossy: task.lossy, kinds: kinds?.map((kind) => kindNumbers[kind]) ?? [] }))
     // From here on everything is being recorded, and only now: the header shows how things stood before it.
-    sink = createSink(task, () => header(task, monitors, kinds))
+    const known: TraceDevice[] = []
+    sink = createSink(task, () => header(task, monitors, known, kinds))
     say({ type: 'ready' })
     const shared = new SharedProgress(task.progress)
     const waited = (): bigint => monitors.reduce((sum, monitor) => sum + monitor.waited.ns, 0n)
@@ -91,8 +92,22 @@ function createSink(task: WorkerTask, makeHeader: () => TraceHeader): Sink {
   return keep === undefined ? new FileSink(path, makeHeader, { force, limits }) : new RingSink(path, makeHeader(), { force, size: keep })
 }
 
-function header(task: WorkerTask, monitors: readonly Monitor[], kinds: readonly EventKind[] | undefined): TraceHeader {
-  const devices = task.header.devices ?? task.slots.map(({ slot, own }, i) => recordedDevice(monitors[i]!, slot, own))
+/** Asked for again when a new file begins: a device may be gone by then, with events of it still to be read. */
+function describeDevices({ slots }: WorkerTask, monitors: readonly Monitor[], known: TraceDevice[]): TraceDevice[] {
+  slots.forEach(({ slot, own }, i) => {
+    try {
+      known[i] = recordedDevice(monitors[i]!, slot, own)
+    } catch (error) {
+      if (!known[i]) throw error
+      const { snapshot: _, ...device } = known[i]
+      known[i] = device
+    }
+  })
+  return [...known]
+}
+
+function header(task: WorkerTask, monitors: readonly Monitor[], known: TraceDevice[], kinds: readonly EventKind[] | undefined): TraceHeader {
+  const devices = task.header.devices ?? describeDevices(task, monitors, known)
   return {
     ...headerOf(devices),
     ...(kinds && { partial: [`recorded with --filter ${task.filter?.join(',')}`] }),
