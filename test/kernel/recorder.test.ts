@@ -239,8 +239,9 @@ onEachGuest('pciem record', (guest) => {
     const lines = [
       '$P record -o $T/e.pciem & rec=$!',
       untilBegun('$T/e.pciem'),
-      `size=$(stat -c %s $T/e.pciem); (while ${read}; do :; done) & work=$!`,
-      'until [ $(stat -c %s $T/e.pciem) -gt $((size + 4000)) ]; do sleep 0.1; done',
+      `${read}; ${read}; ${read}; sleep 1`,
+      `(while ${read}; do :; done) & work=$!`,
+      'sleep 0.3',
       'kill -KILL $rec; wait $rec; kill $work; wait $work',
       read,
     ]
