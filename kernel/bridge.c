@@ -294,8 +294,6 @@ static int prepare_functions(struct pciem_slot *slot)
 		f->cfg->value[PCI_HEADER_TYPE] &= 0x7f;
 		if (nr > 1)
 			f->cfg->value[PCI_HEADER_TYPE] |= 0x80;
-		/* No INTx: drivers find no pin and do not ask for the line. */
-		f->cfg->value[PCI_INTERRUPT_PIN] = 0;
 		memcpy(f->cfg->reset, f->cfg->value, sizeof(f->cfg->reset));
 	}
 	return 0;

@@ -91,8 +91,13 @@ static void claim_resources(struct pci_dev *pdev)
 static void func_added(struct pciem_func *f, struct pci_dev *pdev)
 {
 	f->pdev = pdev;
-	/* ACPI looks for a route of this pin, and complains that there is none. */
+	/*
+	 * ACPI looks for a route of this pin, and complains that there is none. Nor does the
+	 * bridge map it: the PCI core would write the irq's number, which is another one in
+	 * each run, into Interrupt Line, in the driver's name.
+	 */
 	pdev->pin = 0;
+	pdev->irq = pciem_intx_irq(f);
 	claim_resources(pdev);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What bus.c, host.c, bridge.c, config.c, caps.c, irq.c and iommu.c share: the host
+ * What bus.c, host.c, bridge.c, config.c, caps.c, iommu.c and the files about interrupts share: the host
  * bridge of a slot, with one root port and the slot's functions below it.
  */
 #ifndef PCIEM_BUS_H
@@ -32,6 +32,7 @@ struct pciem_bridge {
 	struct fwnode_handle *msi_fwnode;
 	struct irq_domain *msi_domain;
 	struct msi_domain_info msi_info;
+	struct pciem_intx *intx;
 	struct completion released;	/* the last pci_dev is gone */
 	struct work_struct free_work;
 };
@@ -77,6 +78,10 @@ void pciem_config_init(void);
 /* ------------------------------------------------------------------ caps.c */
 /* The root port's PM and PCIe capabilities. */
 void pciem_caps_port(struct pciem_config_space *cfg);
+/* caps_msi.c. The length, or -EINVAL; what is wrong with the one in the image, or NULL. */
+int pciem_caps_msi_length(const struct pciem_cap_msi *msi);
+void pciem_caps_msi_write(struct pciem_config_space *cfg, int pos, const struct pciem_cap_msi *msi);
+const char *pciem_caps_msi_parse(struct pciem_func *f, int pos);
 /* where: a table's or PBA's offset with its BAR in the low bits */
 bool pciem_caps_inside_bar(struct pciem_func *f, u32 where, u64 length);
 
@@ -87,10 +92,12 @@ void pciem_bridge_release_windows(struct pciem_bridge *b);
 int pciem_bridge_port_read(struct pciem_bridge *b, int where, int size, u32 *val);
 int pciem_bridge_port_write(struct pciem_bridge *b, int where, int size, u32 val);
 
-/* ------------------------------------------------------------------- irq.c */
+/* ------------------------------------------------------------------- vectors.c, msi.c, intx.c */
 int pciem_irq_init(struct pciem_func *f);
 void pciem_irq_exit(struct pciem_func *f);
-void pciem_irq_reset(struct pciem_func *f);	/* pending vectors are forgotten */
+void pciem_irq_bridge_exit(struct pciem_bridge *b);	/* no pci_dev is left */
+unsigned int pciem_intx_irq(struct pciem_func *f);	/* of its line, 0 none */
+void pciem_irq_reset(struct pciem_func *f);	/* pending vectors are forgotten, INTx is low */
 
 /* ----------------------------------------------------------------- iommu.c */
 /* What a driver left mapped is unmapped, with one log line: the memory may be anybody's now. */

@@ -119,6 +119,7 @@ int pciem_caps_add(struct pciem_func *f, const struct pciem_add_capability *arg)
 	static const u8 ids[] = {
 		[PCIEM_CAP_PM] = PCI_CAP_ID_PM,
 		[PCIEM_CAP_PCIE] = PCI_CAP_ID_EXP,
+		[PCIEM_CAP_MSI] = PCI_CAP_ID_MSI,
 		[PCIEM_CAP_MSIX] = PCI_CAP_ID_MSIX,
 	};
 	int length = cap_length(arg->cap_type);
@@ -126,8 +127,10 @@ int pciem_caps_add(struct pciem_func *f, const struct pciem_add_capability *arg)
 
 	if (arg->cap_type > PCIEM_CAP_PASID)
 		return -EINVAL;
-	if (!length)
-		return -EOPNOTSUPP;
+	if (arg->cap_type == PCIEM_CAP_MSI)
+		length = pciem_caps_msi_length(&arg->msi);
+	if (length <= 0)
+		return length ?: -EOPNOTSUPP;
 	if (arg->cap_type == PCIEM_CAP_MSIX) {
 		err = check_msix(&arg->msix);
 		if (err)
@@ -143,6 +146,9 @@ int pciem_caps_add(struct pciem_func *f, const struct pciem_add_capability *arg)
 		break;
 	case PCIEM_CAP_PCIE:
 		write_pcie(f->cfg, pos, PCI_EXP_TYPE_ENDPOINT, PCI_EXP_DEVCAP_FLR, 0, 0);
+		break;
+	case PCIEM_CAP_MSI:
+		pciem_caps_msi_write(f->cfg, pos, &arg->msi);
 		break;
 	case PCIEM_CAP_MSIX:
 		write_msix(f->cfg, pos, &arg->msix);
@@ -198,13 +204,16 @@ static int parse_pcie(struct pciem_func *f, int pos)
 
 static int parse_one(struct pciem_func *f, int pos)
 {
+	const char *why;
+
 	switch (f->cfg->value[pos]) {
 	case PCI_CAP_ID_PM:
 		f->cap_pm = pos;
 		return pos + PCI_PM_SIZEOF <= CAP_END ? 0 :
 		       refuse(f, -EINVAL, "the PM capability ends behind config space");
 	case PCI_CAP_ID_MSI:
-		return refuse(f, -EOPNOTSUPP, "MSI is not supported: give it MSI-X");
+		why = pciem_caps_msi_parse(f, pos);
+		return why ? refuse(f, -EINVAL, why) : 0;
 	case PCI_CAP_ID_MSIX:
 		return parse_msix(f, pos);
 	case PCI_CAP_ID_EXP:
@@ -262,6 +271,9 @@ int pciem_caps_parse(struct pciem_func *f)
 		return refuse(f, -EINVAL, "it has no vendor ID");
 	if ((cfg->value[PCI_HEADER_TYPE] & 0x7f) != PCI_HEADER_TYPE_NORMAL)
 		return refuse(f, -EINVAL, "its header is not of type 0");
+	f->intx_pin = cfg->value[PCI_INTERRUPT_PIN];
+	if (f->intx_pin > PCI_NUM_INTX)
+		return refuse(f, -EINVAL, "its interrupt pin is none of INTA to INTD");
 	f->cap_pm = f->cap_msi = f->cap_msix = f->cap_pcie = 0;
 	err = parse_list(f);
 	return err ?: parse_extended_list(f);

@@ -54,6 +54,17 @@ u16 pciem_config_command(struct pciem_func *f)
 	       READ_ONCE(f->cfg->value[PCI_COMMAND + 1]) << 8;
 }
 
+void pciem_config_interrupt_status(struct pciem_func *f, bool set)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&f->cfg_lock, flags);
+	f->cfg->value[PCI_STATUS] &= ~PCI_STATUS_INTERRUPT;
+	if (set)
+		f->cfg->value[PCI_STATUS] |= PCI_STATUS_INTERRUPT;
+	raw_spin_unlock_irqrestore(&f->cfg_lock, flags);
+}
+
 /* ---------------------------------------------------------------- who accesses */
 
 /*
@@ -244,6 +255,7 @@ static void config_effects(struct config_access *a, u64 seq)
 	if (a->flr)
 		pciem_config_reset(f, PCIEM_RESET_FLR, seq);
 	if (pciem_cfg_touches(a->where, a->size, PCI_COMMAND, 2) ||
+	    (f->cap_msi && pciem_cfg_touches(a->where, a->size, f->cap_msi, PCI_MSI_PENDING_64)) ||
 	    (f->cap_msix && pciem_cfg_touches(a->where, a->size, f->cap_msix + PCI_MSIX_FLAGS, 2)))
 		pciem_irq_config_changed(f);
 }
@@ -347,6 +359,8 @@ int pciem_config_set_ids(struct pciem_func *f, const struct pciem_set_config *ar
 	cfg->value[PCI_HEADER_TYPE] = arg->header_type;
 	cfg->writable[PCI_CACHE_LINE_SIZE] = 0xff;
 	cfg->writable[PCI_INTERRUPT_LINE] = 0xff;
+	/* Cards of old have no way to say so, and expect to have it: INTA. */
+	cfg->value[PCI_INTERRUPT_PIN] = 1;
 	put_unaligned_le16(PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_PARITY |
 			   PCI_COMMAND_SERR | PCI_COMMAND_INTX_DISABLE, &cfg->writable[PCI_COMMAND]);
 	put_unaligned_le16(PCI_STATUS_PARITY | PCI_STATUS_SIG_TARGET_ABORT |

@@ -31,10 +31,7 @@ static void bridge_free(struct pciem_bridge *b)
 	struct pciem_slot *slot = b->slot;
 	int i;
 
-	if (b->msi_domain)
-		irq_domain_remove(b->msi_domain);
-	if (b->msi_fwnode)
-		irq_domain_free_fwnode(b->msi_fwnode);
+	pciem_irq_bridge_exit(b);
 	for (i = 0; i < PCIEM_MAX_FUNCTIONS; i++) {
 		if (slot->func[i]) {
 			pciem_irq_exit(slot->func[i]);

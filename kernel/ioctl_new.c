@@ -274,6 +274,18 @@ static int call_seq_status(struct pciem_slot *slot, void *arg)
 	return pciem_seq_status(slot, arg);
 }
 
+static int call_intx(struct pciem_slot *slot, void *argp)
+{
+	const struct pciem_intx_level *arg = argp;
+	struct pciem_func *f = func_get(slot, arg->func);
+
+	if (IS_ERR(f))
+		return PTR_ERR(f);
+	if (arg->level > 1 || arg->reserved)
+		return -EINVAL;
+	return pciem_intx_set(f, arg->level, 0);
+}
+
 static int call_remove(struct pciem_slot *slot, void *argp)
 {
 	const struct pciem_remove *arg = argp;
@@ -358,6 +370,7 @@ const struct call pciem_new_calls[] = {
 	{ PCIEM_WATCH, sizeof(struct pciem_watch), CALL_LOCKED | CALL_OUT, .fn = call_watch },
 	{ PCIEM_UNWATCH, sizeof(struct pciem_unwatch), 0, .fn = call_unwatch },
 	{ PCIEM_WATCH_INFO, sizeof(struct pciem_watch_info), CALL_OUT, .fn = call_watch_info },
+	{ PCIEM_INTX, sizeof(struct pciem_intx_level), CALL_DEVICE, .fn = call_intx },
 };
 
 const unsigned int pciem_nr_new_calls = ARRAY_SIZE(pciem_new_calls);

@@ -129,6 +129,20 @@ static void stream_charge(struct pciem_stream *s, const struct patience *p)
 			pciem_monitor_waited(m, ktime_get_mono_fast_ns() - p->start);
 }
 
+struct pciem_owner_progress pciem_stream_owner_progress(struct pciem_stream *s)
+{
+	struct pciem_owner_progress at = {};
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&s->lock, flags);
+	if (s->ring && !READ_ONCE(s->owner_gone)) {
+		at.posted = pciem_ring_posted(s->ring);
+		at.taken = pciem_ring_taken(s->ring);
+	}
+	raw_spin_unlock_irqrestore(&s->lock, flags);
+	return at;
+}
+
 /* ------------------------------------------------------------------ emission */
 
 /* A payload on its way into one monitor. */

@@ -20,6 +20,7 @@ bool pciem_ring_wants(const struct pciem_ring *ring, u32 event);
 enum pciem_room pciem_ring_room(struct pciem_ring *ring);
 void pciem_ring_give_up(struct pciem_ring *ring);	/* until it has drained */
 void pciem_ring_push(struct pciem_ring *ring, const struct pciem_event *ev);
+u64 pciem_ring_posted(const struct pciem_ring *ring);	/* seq of the newest driver access in it */
 u64 pciem_ring_taken(struct pciem_ring *ring);		/* seq of the newest event the consumer has taken */
 void pciem_ring_wake(struct pciem_ring *ring);
 void pciem_ring_close(struct pciem_ring *ring);

@@ -77,7 +77,8 @@ static void calls(void)
 		PCIEM_MARK, PCIEM_BAR_RANGES, PCIEM_BAR_BYTES, PCIEM_DMA_MAPS, PCIEM_SEQ_START, PCIEM_SEQ_PUSH, PCIEM_SEQ_STATUS,
 		PCIEM_REMOVE, PCIEM_ATOMIC, PCIEM_P2P_ALLOW, PCIEM_INJECT, PCIEM_DMA_HISTORY,
 		PCIEM_DMA_MODE, PCIEM_BAR_REGISTER, PCIEM_BAR_INTERRUPT, PCIEM_BAR_UPDATE,
-		PCIEM_WATCH, PCIEM_UNWATCH, PCIEM_WATCH_INFO)
+		PCIEM_WATCH, PCIEM_UNWATCH, PCIEM_WATCH_INFO,
+		PCIEM_INTX, PCIEM_SET_IRQFD)
 }
 
 static void constants(void)
@@ -140,6 +141,7 @@ static void constants(void)
 	CONSTS(PCIEM_REMOVE_SURPRISE)
 	CONSTS(PCIEM_INTERRUPT_ALWAYS)
 	CONSTS(PCIEM_WATCHPOINT_FIND, PCIEM_WATCH_READS)
+	CONSTS(PCIEM_SEQ_DO_INTX, PCIEM_IRQFD_LEVEL, PCIEM_IRQFD_DEASSERT)
 }
 
 static void structures(void)
@@ -213,6 +215,8 @@ static void structures(void)
 	STRUCT(pciem_unwatch, size, id)
 	STRUCT(pciem_watch_info, size, id, func, bar_index, width, flags, offset, hits, lost, places,
 		reserved)
+	STRUCT(pciem_set_irqfd, eventfd, vector, flags, func, reserved)
+	STRUCT(pciem_intx_level, size, func, level, reserved)
 }
 
 int main(void)

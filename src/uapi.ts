@@ -42,6 +42,8 @@ export const PCIEM_BAR_UPDATE = 0x0000af62
 export const PCIEM_WATCH = 0x0000af63
 export const PCIEM_UNWATCH = 0x0000af64
 export const PCIEM_WATCH_INFO = 0x0000af65
+export const PCIEM_INTX = 0x0000af50
+export const PCIEM_SET_IRQFD = 0x4010af16
 
 /** The call of a number, for messages. */
 export const callNames: Readonly<Record<number, string>> = {
@@ -85,6 +87,8 @@ export const callNames: Readonly<Record<number, string>> = {
   [PCIEM_WATCH]: 'PCIEM_WATCH',
   [PCIEM_UNWATCH]: 'PCIEM_UNWATCH',
   [PCIEM_WATCH_INFO]: 'PCIEM_WATCH_INFO',
+  [PCIEM_INTX]: 'PCIEM_INTX',
+  [PCIEM_SET_IRQFD]: 'PCIEM_SET_IRQFD',
 }
 
 // Constants
@@ -252,6 +256,9 @@ export const PCIEM_REMOVE_SURPRISE = 1
 export const PCIEM_INTERRUPT_ALWAYS = 1
 export const PCIEM_WATCHPOINT_FIND = 1
 export const PCIEM_WATCH_READS = 1
+export const PCIEM_SEQ_DO_INTX = 25
+export const PCIEM_IRQFD_LEVEL = 1
+export const PCIEM_IRQFD_DEASSERT = 2
 
 /** Size and field offsets, in bytes, of each structure. */
 export const STRUCT = {
@@ -307,4 +314,6 @@ export const STRUCT = {
   pciem_watch: { sizeof: 32, size: 0, func: 4, bar_index: 8, width: 12, offset: 16, flags: 24, id: 28 },
   pciem_unwatch: { sizeof: 8, size: 0, id: 4 },
   pciem_watch_info: { sizeof: 56, size: 0, id: 4, func: 8, bar_index: 12, width: 16, flags: 20, offset: 24, hits: 32, lost: 40, places: 48, reserved: 52 },
+  pciem_set_irqfd: { sizeof: 16, eventfd: 0, vector: 4, flags: 8, func: 12, reserved: 13 },
+  pciem_intx_level: { sizeof: 16, size: 0, func: 4, level: 8, reserved: 12 },
 } as const

@@ -199,6 +199,23 @@ struct pciem_set_eventfd {
 	__u32 reserved;
 };
 
+#define PCIEM_IRQFD_LEVEL	1	/* a signal asserts INTx */
+#define PCIEM_IRQFD_DEASSERT	2	/* a signal deasserts it */
+
+/*
+ * From now on a signal of the eventfd is what INJECT_IRQ is (flags 0), or changes the
+ * INTx level. One eventfd for each function, vector and flags: another replaces it.
+ * What a signal finds decides: one that comes before the driver has enabled its
+ * interrupts is lost. Closing the eventfd ends it.
+ */
+struct pciem_set_irqfd {
+	__s32 eventfd;			/* -1 takes it away */
+	__u32 vector;
+	__u32 flags;			/* PCIEM_IRQFD_* */
+	__u8 func;
+	__u8 reserved[3];
+};
+
 #define PCIEM_TRACE_READS	1	/* report reads to the owner ring */
 #define PCIEM_TRACE_WRITES	2	/* report writes */
 #define PCIEM_TRACE_NO_STORE	4	/* writes do not change the BAR's memory */
@@ -235,6 +252,7 @@ struct pciem_set_watchpoint {
 #define PCIEM_GET_BAR_INFO	_IOWR(PCIEM_IOCTL_MAGIC, 0x13, struct pciem_bar_info)
 #define PCIEM_SET_WATCHPOINT	_IOW(PCIEM_IOCTL_MAGIC, 0x14, struct pciem_set_watchpoint)
 #define PCIEM_SET_EVENTFD	_IOW(PCIEM_IOCTL_MAGIC, 0x15, struct pciem_set_eventfd)
+#define PCIEM_SET_IRQFD		_IOW(PCIEM_IOCTL_MAGIC, 0x16, struct pciem_set_irqfd)
 #define PCIEM_DMA_INDIRECT	_IOWR(PCIEM_IOCTL_MAGIC, 0x18, struct pciem_dma_indirect)
 #define PCIEM_TRACE_BAR		_IOWR(PCIEM_IOCTL_MAGIC, 0x19, struct pciem_trace_bar)
 #define PCIEM_START		_IO(PCIEM_IOCTL_MAGIC, 0x1a)
@@ -297,6 +315,7 @@ enum {
 	PCIEM_CMD_SEQ_PUSH,
 	PCIEM_CMD_SEQ_STATUS,
 	PCIEM_CMD_REMOVE,
+	PCIEM_CMD_INTX = 0x50,
 	PCIEM_CMD_ATOMIC = 0x68,
 	PCIEM_CMD_P2P_ALLOW = 0x69,
 	PCIEM_CMD_INJECT = 0x6a,
@@ -445,7 +464,7 @@ struct pciem_monitor_page {
 #define PCIEM_RECORD_DMA_ATOMIC			11	/* payload: op, operand, compare as __u64 */
 #define PCIEM_RECORD_P2P_READ			12	/* addr: physical; value: target's slot << 16 | func << 8 | BAR, or ~0 */
 #define PCIEM_RECORD_P2P_WRITE			13
-#define PCIEM_RECORD_IRQ			14	/* addr: vector; value: PCIEM_IRQ_* */
+#define PCIEM_RECORD_IRQ			14	/* addr: vector, or INTx pin 1..4; value: PCIEM_IRQ_* */
 #define PCIEM_RECORD_DMA_MAP			15	/* addr: IOVA, value: bytes */
 #define PCIEM_RECORD_DMA_UNMAP			16
 #define PCIEM_RECORD_DMA_SYNC			17
@@ -567,6 +586,7 @@ struct pciem_dma_maps {
 #define PCIEM_SEQ_DO_WAIT		19	/* value: ns */
 #define PCIEM_SEQ_DO_MARK		20	/* reports PCIEM_EVENT_SEQ_MARK with value; never early */
 #define PCIEM_SEQ_DO_DMA_ATOMIC		24	/* addr: IOVA, width, data: as recorded; value: the one before, compared */
+#define PCIEM_SEQ_DO_INTX		25	/* value: 1 assert, 0 deassert */
 
 #define PCIEM_SEQ_OPTIONAL		0x100	/* expect: may be left out */
 #define PCIEM_SEQ_REPEAT		0x200	/* expect read: may come again before the lane's next one */
@@ -975,5 +995,25 @@ struct pciem_watch_info {
 	__u32 reserved;
 };
 #define PCIEM_WATCH_INFO	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_WATCH_INFO)
+
+/* -------------------------------------------------------------- interrupts */
+
+/*
+ * The function's INTx level, which stays as it is until this call changes it or a
+ * reset lowers it. Which pin it has is Interrupt Pin (config offset 0x3d: 1..4 for
+ * INTA..INTD, 0 none), written before REGISTER; functions with the same pin share a
+ * line. After a driver's handler has run, a line that is still high is delivered again
+ * once the owner has taken the accesses posted before. ENOENT: the function has no pin.
+ *
+ * INJECT_IRQ for a driver that uses INTx is a pulse: the level is held until its
+ * handlers have run once.
+ */
+struct pciem_intx_level {
+	__u32 size;
+	__u32 func;
+	__u32 level;			/* 1 assert, 0 deassert */
+	__u32 reserved;
+};
+#define PCIEM_INTX	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_INTX)
 
 #endif /* _UAPI_LINUX_PCIEM_H */
