@@ -32,6 +32,7 @@ static const struct newcall {
 	{ "WATCH", PCIEM_WATCH, sizeof(struct pciem_watch) },
 	{ "UNWATCH", PCIEM_UNWATCH, sizeof(struct pciem_unwatch) },
 	{ "WATCH_INFO", PCIEM_WATCH_INFO, sizeof(struct pciem_watch_info) },
+	{ "INTX", PCIEM_INTX, sizeof(struct pciem_intx_level) },
 };
 
 /* What a monitor's descriptor answers. */

@@ -9,7 +9,7 @@
  *   counter COUNT [CPUS]		all CPUs on a register that counts its reads
  *   maps				every way to map a BAR
  *   faults				user memory on the other side, instructions that are not served
- *   irq request N | free | counts | raise V | mask V | unmask V | affinity V CPU | read OFFSET
+ *   irq request N [msix|msi|intx] | sparse ENTRY... | free | counts | intx 0|1 | raise V | mask V | unmask V | affinity V CPU | read OFFSET
  *   dma alloc SIZE KIND | free I | list | fill I BYTE | check I BYTE | to-device I | from-device I | unmap I
  *   bench N
  *

@@ -16,11 +16,13 @@
 #include "edu.h"
 
 #define MAX_BUFFERS	16
+#define TEST_VECTORS	32
 
 struct test_vector {
 	struct test_device *dev;
 	int virq;
 	atomic_t count;
+	atomic_t unhandled;		/* INTx: somebody else's, or too late */
 	atomic_t per_cpu[64];
 };
 
@@ -41,7 +43,8 @@ struct test_device {
 	struct seq_buf out;
 	/* irq.c */
 	int nr_vectors;
-	struct test_vector vector[EDU_VECTORS];
+	unsigned int irq_kind;		/* PCI_IRQ_* */
+	struct test_vector vector[TEST_VECTORS];
 	u32 handler_reads;		/* register that the handler reads, ~0 none */
 	u32 handler_saw;
 	u64 handler_ns;
@@ -66,7 +69,7 @@ int test_bench(struct test_device *dev, int argc, char **argv);
 
 void test_irq_free(struct test_device *dev);
 void test_dma_free(struct test_device *dev);
-int test_irq_request(struct test_device *dev, int nr);
+int test_irq_request(struct test_device *dev, int nr, unsigned int kind);
 
 /* The argument, or fallback if there are fewer. -EINVAL if it is no number. */
 int test_arg(int argc, char **argv, int n, u64 fallback, u64 *value);
