@@ -10,6 +10,7 @@ import { ConfigSpace, planes } from './config-space.js'
 // Turns options into the calls that describe a device, up to REGISTER.
 
 const multiFunction = 0x80
+const interruptPin = 0x3d
 const memory64 = 0x04
 const prefetchable = 0x08
 const capabilityTypes = { msi: uapi.PCIEM_CAP_MSI, msix: uapi.PCIEM_CAP_MSIX, pm: uapi.PCIEM_CAP_PM, pcie: uapi.PCIEM_CAP_PCIE } as const
@@ -23,6 +24,7 @@ export function describeFunction(file: SlotFile, func: number, options: Function
     const config = new ConfigSpace(file, func)
     for (const plane of planes) config.setPlane(plane, options.config[plane])
   } else {
+    new ConfigSpace(file, func).write(interruptPin, 1, options.intx === undefined ? 0 : 'ABCD'.indexOf(options.intx) + 1)
     for (const capability of options.capabilities) addCapability(file, func, capability)
   }
 }

@@ -68,7 +68,9 @@ export interface FunctionOptions {
   ids: FunctionIds
   bars: readonly BarOptions[]
   capabilities: readonly Capability[]
-  /** Instead of ids and capabilities: the whole config space, as a trace has it. */
+  /** its interrupt pin, INTA to INTD; none when left out. Functions with the same pin share a line. */
+  intx?: 'A' | 'B' | 'C' | 'D'
+  /** Instead of ids, intx and capabilities: the whole config space, as a trace has it. */
   config?: ConfigImage
 }
 
@@ -214,6 +216,7 @@ export function checkSlotOptions(options: SlotOptions): void {
   for (const fn of functions) {
     if (fn.config) checkConfig(fn.config)
     else checkIds(fn.ids)
+    requireThat(fn.intx === undefined || /^[A-D]$/.test(fn.intx), `intx: no pin '${fn.intx}'; there are A, B, C and D`)
     checkBars(fn.bars)
     checkCapabilities(fn)
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { BarOptions, Capability, SlotOptions } from '../device/options.js'
+import type { BarOptions, Capability, FunctionOptions, SlotOptions } from '../device/options.js'
 import { UsageError } from '../errors.js'
 import { parseCount } from './number.js'
 
@@ -14,15 +14,21 @@ function parseBar(index: number, text: string): BarOptions {
   return { index, size: bytes, type: index % 2 === 0 && index < 6 ? 'mem64' : 'mem32', ranges: [{ offset: 0, length: bytes, policy: found, report: 'both', store: index !== 6 }] }
 }
 
+function msiCapability(vectors: number): Capability {
+  const vectorsLog2 = Math.log2(vectors)
+  if (!Number.isInteger(vectorsLog2) || vectorsLog2 < 0 || vectorsLog2 > 5) throw new UsageError(`msi=${vectors}: MSI has 1, 2, 4, 8, 16 or 32 vectors`)
+  return { type: 'msi', vectorsLog2 }
+}
+
 /** What `create device …` describes: a function without a model, played by hand. */
 export function bareDevice(options: Record<string, string>): SlotOptions {
-  const { vendor, device, class: classCode, vectors, dma = 'soft', ...rest } = options
+  const { vendor, device, class: classCode, vectors, msi, intx, dma = 'soft', ...rest } = options
   if (vendor === undefined || device === undefined) throw new UsageError('a bare device needs vendor=ID and device=ID')
   if (dma !== 'soft' && dma !== 'direct') throw new UsageError(`dma=${dma}? it is soft or direct`)
   const bars: BarOptions[] = []
   for (const [key, value] of Object.entries(rest)) {
     const index = key === 'rom' ? '6' : /^bar([0-5])$/.exec(key)?.[1]
-    if (index === undefined) throw new UsageError(`no option '${key}'; a bare device has vendor, device, class, bar0…bar5, rom, vectors and dma`)
+    if (index === undefined) throw new UsageError(`no option '${key}'; a bare device has vendor, device, class, bar0…bar5, rom, vectors, msi, intx and dma`)
     bars.push(parseBar(Number(index), value))
   }
   const capabilities: Capability[] = [{ type: 'pm' }, { type: 'pcie' }]
@@ -33,10 +39,12 @@ export function bareDevice(options: Record<string, string>): SlotOptions {
     bars.push({ index: table, size: 64 << 10, type: 'mem64' })
     capabilities.push({ type: 'msix', vectors: count, bar: table, tableOffset: 0, pbaOffset: 0x8000 })
   }
+  if (msi !== undefined) capabilities.push(msiCapability(parseCount(msi, 'msi')))
   return {
     dmaMode: dma,
     functions: [
       {
+        ...(intx === undefined ? {} : { intx: intx.toUpperCase() as NonNullable<FunctionOptions['intx']> }),
         ids: { vendor: parseCount(vendor, 'vendor'), device: parseCount(device, 'device'), classCode: parseCount(classCode ?? '0xff0000', 'class') },
         bars: bars.sort((a, b) => a.index - b.index),
         capabilities,
