@@ -22,6 +22,7 @@ const cards = {
   bars: 'every kind of BAR lies where its flags say, alone, and is given back',
   watch: 'a watchpoint reports what the driver does to plain memory, on every CPU, and nothing else',
   intx: 'an INTx level stays until the owner takes it away, and is no storm',
+  intx_replay: 'a recorded INTx plays back, each interrupt at its place',
   msi: 'MSI and MSI-X vectors arrive once, wait while masked, and survive load',
   irqfd: 'an irqfd interrupts, at whatever time it is signalled, and whatever is closed first',
   churn: 'devices made and unmade by four processes at once leave nothing behind',
