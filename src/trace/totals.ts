@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
-import { type ModuleFacts, packModule, unpackModule } from './module-facts.js'
 import { type EventKind, kindNames, kindNumbers } from './event.js'
 import { type Fields, listField, mapField, packable, textField, u64Field, uintField } from './fields.js'
 
 /** A driver that bound while the recording ran. */
-export interface BoundDriver extends ModuleFacts {
-  /** undefined: the trace's first device */
-  slot?: number
+export interface BoundDriver {
   func: number
   name: string
+  srcversion?: string
 }
 
 /** What END says of a whole trace. */
@@ -44,12 +42,6 @@ export function packTotals(totals: TraceTotals): object {
     blobBytes: packable(totals.blobBytes),
     firstTime: packable(totals.firstTime),
     lastTime: packable(totals.lastTime),
-    drivers: totals.drivers.map((driver) => ({
-      ...(driver.slot !== undefined && { slot: driver.slot }),
-      func: driver.func,
-      name: driver.name,
-      ...packModule(driver),
-    })),
     ...(index === undefined ? {} : { index: packable(index) }),
   }
 }
@@ -71,12 +63,11 @@ export function unpackTotals(map: Fields): TraceTotals {
     firstTime: u64Field(map.firstTime, 'firstTime'),
     lastTime: u64Field(map.lastTime, 'lastTime'),
     drivers: listField(map.drivers ?? [], 'drivers', maxDrivers).map((row) => {
-      const driver = mapField(row, 'driver')
+      const { func, name, srcversion } = mapField(row, 'driver')
       return {
-        ...(driver.slot === undefined ? {} : { slot: uintField(driver.slot, 'driver.slot', 0xffffffff) }),
-        func: uintField(driver.func, 'driver.func', 7),
-        name: textField(driver.name, 'driver.name'),
-        ...unpackModule(driver, 'driver'),
+        func: uintField(func, 'driver.func', 7),
+        name: textField(name, 'driver.name'),
+        ...(srcversion === undefined ? {} : { srcversion: textField(srcversion, 'driver.srcversion') }),
       }
     }),
     ...(map.index === undefined ? {} : { index: uintField(map.index, 'index') }),
