@@ -2,6 +2,7 @@
 import { UsageError } from '../../errors.js'
 import type { Command } from '../command.js'
 import { nearest } from '../suggest.js'
+import { errorCommands } from './aer.js'
 import { barCommands } from './bar.js'
 import { configCommands } from './config.js'
 import { deviceCommands } from './device.js'
@@ -24,6 +25,7 @@ const list: Command[] = [
   ...dmaCommands,
   ...p2pCommands,
   ...faultCommands,
+  ...errorCommands,
   ...driverCommands,
   ...eventCommands,
   ...recordCommands,
