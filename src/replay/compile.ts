@@ -163,7 +163,8 @@ export class Compiler {
       case 'dma-read':
         return this.#act(event, index, uapi.PCIEM_SEQ_DO_DMA_READ)
       case 'irq':
-        return this.#act(event, index, isIntx(event) ? uapi.PCIEM_SEQ_DO_INTX : uapi.PCIEM_SEQ_DO_IRQ)
+        if (irqKinds[Number(event.value)]?.startsWith('intx')) unsupported(event, 'an INTx interrupt')
+        return this.#act(event, index, uapi.PCIEM_SEQ_DO_IRQ)
       case 'mark':
         return this.#commandMark(event, index)
       case 'bind':
@@ -299,11 +300,10 @@ export class Compiler {
       index,
       cause: this.#causes.indexOf(event.cause),
       addr: event.addr,
-      // of INTx, the level
-      value: op === uapi.PCIEM_SEQ_DO_INTX ? event.value : 0n,
+      value: 0n,
       mask: 0n,
     }
-    if (event.kind !== 'irq') {
+    if (op !== uapi.PCIEM_SEQ_DO_IRQ) {
       if (event.flags & flagDataLost) return void (this.summary.stopped = { index, reason: 'lost' })
       if (!event.data?.length) return
       step.data = event.data
@@ -377,10 +377,6 @@ export function onlyDevice(header: TraceHeader): TraceDevice {
 /** A value with all bits of an access of `width` bytes set. */
 export function allOnes(width: number): bigint {
   return (1n << BigInt(width * 8)) - 1n
-}
-
-function isIntx({ value }: TraceEvent): boolean {
-  return irqKinds[Number(value)]?.startsWith('intx') ?? false
 }
 
 function textOf({ data }: TraceEvent): string {
