@@ -18,7 +18,6 @@
 
 #define MIN_SIZE	16
 #define MAX_SIZE	SZ_1G
-#define MAX_RANGES	1024
 
 static LIST_HEAD(bars);
 static DEFINE_RAW_SPINLOCK(bars_lock);
@@ -232,7 +231,7 @@ int pciem_bar_set_policy(struct pciem_bar *bar, u64 offset, u64 length, u32 poli
 			append(new, offset, end, policy, flags);
 		append(new, max(range->start, end), range->end, range->policy, range->flags);
 	}
-	if (new->nr > MAX_RANGES) {
+	if (new->nr > PCIEM_MAX_RANGES) {
 		kfree(new);
 		return -ENOSPC;
 	}

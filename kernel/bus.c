@@ -38,7 +38,7 @@ static int bus_read(struct pci_bus *bus, unsigned int devfn, int where, int size
 	if (f)
 		return pciem_config_read(f, where, size, _RET_IP_, val);
 	if (is_port(bus, devfn))
-		return pciem_port_read(bridge_of(bus), where, size, val);
+		return pciem_bridge_port_read(bridge_of(bus), where, size, val);
 	return PCIBIOS_DEVICE_NOT_FOUND;
 }
 
@@ -49,7 +49,7 @@ static int bus_write(struct pci_bus *bus, unsigned int devfn, int where, int siz
 	if (f)
 		return pciem_config_write(f, where, size, _RET_IP_, val);
 	if (is_port(bus, devfn))
-		return pciem_port_write(bridge_of(bus), where, size, val);
+		return pciem_bridge_port_write(bridge_of(bus), where, size, val);
 	return PCIBIOS_DEVICE_NOT_FOUND;
 }
 
@@ -58,7 +58,6 @@ struct pci_ops pciem_pci_ops = {
 	.write = bus_write,
 };
 
-/* On a bus of ours, root port included. */
 static bool is_ours(struct device *dev)
 {
 	return dev_is_pci(dev) && to_pci_dev(dev)->bus->ops == &pciem_pci_ops;
@@ -66,9 +65,9 @@ static bool is_ours(struct device *dev)
 
 struct pciem_func *pciem_func_of(struct device *dev)
 {
-	if (is_ours(dev))
-		return bridge_func(to_pci_dev(dev)->bus, to_pci_dev(dev)->devfn);
-	return dev_is_pci(dev) ? pciem_attach_func(to_pci_dev(dev)->bus, to_pci_dev(dev)->devfn) : NULL;
+	if (!is_ours(dev))
+		return NULL;
+	return bridge_func(to_pci_dev(dev)->bus, to_pci_dev(dev)->devfn);
 }
 
 /* --------------------------------------------------------------------- bus notifier */
@@ -92,11 +91,13 @@ static void claim_resources(struct pci_dev *pdev)
 static void func_added(struct pciem_func *f, struct pci_dev *pdev)
 {
 	f->pdev = pdev;
-	/* The host's bridge knows nothing of our vectors. */
-	if (f->slot->attach)
-		dev_set_msi_domain(&pdev->dev, pciem_irq_domain(f->slot));
-	/* ACPI looks for a route of this pin, and complains that there is none. */
+	/*
+	 * ACPI looks for a route of this pin, and complains that there is none. Nor does the
+	 * bridge map it: the PCI core would write the irq's number, which is another one in
+	 * each run, into Interrupt Line, in the driver's name.
+	 */
 	pdev->pin = 0;
+	pdev->irq = pciem_intx_irq(f);
 	claim_resources(pdev);
 }
 
@@ -131,16 +132,8 @@ static int bus_notify(struct notifier_block *nb, unsigned long action, void *dat
 	struct device *dev = data;
 	struct pciem_func *f = pciem_func_of(dev);
 
-	if (!f) {
-		/*
-		 * Whoever binds to the port asks for its interrupt. Not earlier: the bus
-		 * behind it takes over the domain that the port has when it is scanned.
-		 */
-		if (action == BUS_NOTIFY_BIND_DRIVER && is_ours(dev) &&
-		    is_port(to_pci_dev(dev)->bus, to_pci_dev(dev)->devfn))
-			dev_set_msi_domain(dev, bridge_of(to_pci_dev(dev)->bus)->port.domain);
+	if (!f)
 		return NOTIFY_DONE;
-	}
 
 	switch (action) {
 	case BUS_NOTIFY_ADD_DEVICE:
@@ -149,9 +142,6 @@ static int bus_notify(struct notifier_block *nb, unsigned long action, void *dat
 		break;
 	case BUS_NOTIFY_REMOVED_DEVICE:
 		f->pdev = NULL;
-		/* Somebody may hold the pci_dev for longer than there are vectors. */
-		if (f->slot->attach)
-			dev_set_msi_domain(dev, NULL);
 		break;
 	case BUS_NOTIFY_BIND_DRIVER:
 		pciem_iommu_drop(f);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What bus.c, host.c, bridge.c, config.c, caps.c, irq.c and iommu.c share: the host
+ * What bus.c, host.c, bridge.c, config.c, caps.c, iommu.c and the files about interrupts share: the host
  * bridge of a slot, with one root port and the slot's functions below it.
  */
 #ifndef PCIEM_BUS_H
@@ -15,18 +15,6 @@
 #define PCIEM_PORT_DEVFN	PCI_DEVFN(1, 0)
 #define PCIEM_CHILD_BUS		1	/* behind the root port: the functions, device 0 */
 
-struct pciem_port {
-	raw_spinlock_t lock;		/* all below */
-	struct pciem_config_space cfg;
-	u16 msi, aer;			/* its capabilities; constant */
-	struct fwnode_handle *fwnode;
-	struct irq_domain *domain;	/* of its one vector */
-	struct msi_domain_info info;
-	struct irq_work work;
-	struct irq_data *data;		/* NULL: nobody has asked for the vector */
-	bool masked, pending;
-};
-
 /*
  * Lives as long as anybody holds a pci_dev of the slot, for which an open file on
  * the driver's side is enough; until then it keeps the slot and the module.
@@ -36,14 +24,15 @@ struct pciem_bridge {
 	struct kref ref;		/* slot->bridge, and the host bridge's device */
 	struct pciem_slot *slot;
 	struct pci_host_bridge *host;
-	struct pci_bus *bus;		/* the root bus, or the host's that it is attached to; pci rescan/remove lock */
-	u8 device;			/* attached: its number there; constant once bus is set */
-	struct pciem_port port;
+	struct pci_bus *bus;		/* the root bus; pci rescan/remove lock */
+	raw_spinlock_t port_lock;	/* port */
+	struct pciem_config_space port;	/* the root port's */
 	struct resource busn;
 	struct resource low, high;	/* windows below 4 GiB and above; no parent: not allocated */
 	struct fwnode_handle *msi_fwnode;
 	struct irq_domain *msi_domain;
 	struct msi_domain_info msi_info;
+	struct pciem_intx *intx;
 	struct completion released;	/* the last pci_dev is gone */
 	struct work_struct free_work;
 };
@@ -52,7 +41,6 @@ struct pciem_bridge {
 extern struct pci_ops pciem_pci_ops;
 
 /* ------------------------------------------------------------------ host.c */
-void pciem_bridge_put(struct pciem_bridge *b);	/* any context */
 int pciem_host_init(void);
 void pciem_host_exit(void);
 
@@ -87,12 +75,13 @@ bool pciem_cfg_touches(int where, int size, int reg, int bytes);
 void pciem_config_reset(struct pciem_func *f, u64 kind, u64 cause);
 void pciem_config_init(void);
 
-/* ----------------------------------------------------- caps.c, caps_list.c */
-/* The root port's PM and PCIe capabilities; returns where the latter is. */
-int pciem_caps_port(struct pciem_config_space *cfg);
-/* Where it was placed (at, or the next free place if that is 0), or -ENOSPC. The header alone is written. */
-int pciem_caps_place(struct pciem_config_space *cfg, int at, u8 id, int length);
-int pciem_caps_place_extended(struct pciem_config_space *cfg, int at, u32 header, int length);
+/* ------------------------------------------------------------------ caps.c */
+/* The root port's PM and PCIe capabilities. */
+void pciem_caps_port(struct pciem_config_space *cfg);
+/* caps_msi.c. The length, or -EINVAL; what is wrong with the one in the image, or NULL. */
+int pciem_caps_msi_length(const struct pciem_cap_msi *msi);
+void pciem_caps_msi_write(struct pciem_config_space *cfg, int pos, const struct pciem_cap_msi *msi);
+const char *pciem_caps_msi_parse(struct pciem_func *f, int pos);
 /* where: a table's or PBA's offset with its BAR in the low bits */
 bool pciem_caps_inside_bar(struct pciem_func *f, u32 where, u64 length);
 
@@ -100,29 +89,15 @@ bool pciem_caps_inside_bar(struct pciem_func *f, u32 where, u64 length);
 /* Finds room for every BAR, and programs BARs and the root port as firmware does. */
 int pciem_bridge_place(struct pciem_bridge *b);
 void pciem_bridge_release_windows(struct pciem_bridge *b);
+int pciem_bridge_port_read(struct pciem_bridge *b, int where, int size, u32 *val);
+int pciem_bridge_port_write(struct pciem_bridge *b, int where, int size, u32 val);
 
-/* ---------------------------------------------------------------- attach.c */
-int pciem_attach(struct pciem_bridge *b);		/* a place on a host bus, the scan, addresses */
-/* The next two with the PCI core's rescan/remove lock. */
-void pciem_attach_start(struct pciem_bridge *b);
-void pciem_detach(struct pciem_bridge *b);
-struct pciem_func *pciem_attach_func(struct pci_bus *bus, unsigned int devfn);	/* NULL: nobody of ours */
-
-/* ------------------------------------------------------------------ port.c */
-void pciem_port_setup(struct pciem_bridge *b);		/* its locks, before anything else */
-void pciem_port_init(struct pciem_bridge *b);		/* its registers, and then its windows */
-void pciem_port_windows(struct pciem_bridge *b);
-int pciem_port_irq_init(struct pciem_bridge *b);
-void pciem_port_irq_exit(struct pciem_bridge *b);
-int pciem_port_read(struct pciem_bridge *b, int where, int size, u32 *val);
-int pciem_port_write(struct pciem_bridge *b, int where, int size, u32 val);
-/* An error message (PCIEM_AER_*) from the function behind it. Any context. */
-void pciem_port_error(struct pciem_bridge *b, u8 devfn, u32 message);
-
-/* ------------------------------------------------------------------- irq.c */
+/* ------------------------------------------------------------------- vectors.c, msi.c, intx.c */
 int pciem_irq_init(struct pciem_func *f);
 void pciem_irq_exit(struct pciem_func *f);
-void pciem_irq_reset(struct pciem_func *f);	/* pending vectors are forgotten */
+void pciem_irq_bridge_exit(struct pciem_bridge *b);	/* no pci_dev is left */
+unsigned int pciem_intx_irq(struct pciem_func *f);	/* of its line, 0 none */
+void pciem_irq_reset(struct pciem_func *f);	/* pending vectors are forgotten, INTx is low */
 
 /* ----------------------------------------------------------------- iommu.c */
 /* What a driver left mapped is unmapped, with one log line: the memory may be anybody's now. */

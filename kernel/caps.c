@@ -75,16 +75,34 @@ static int cap_length(u32 type)
 	}
 }
 
-int pciem_caps_port(struct pciem_config_space *cfg)
+/* Links a capability of the given length behind the last one; 0: no room. */
+static int cap_place(struct pciem_config_space *cfg, u16 *next, u8 id, int length)
 {
+	int pos = *next ?: CAP_FIRST;
+	u8 *link = &cfg->value[PCI_CAPABILITY_LIST];
+	int ttl;
+
+	if (pos + length > CAP_END)
+		return 0;
+	for (ttl = (CAP_END - CAP_FIRST) / 4; *link >= CAP_FIRST && ttl; ttl--)
+		link = &cfg->value[(*link & ~3) + PCI_CAP_LIST_NEXT];
+	*link = pos;
+	cfg->value[pos] = id;
+	cfg->value[PCI_STATUS] |= PCI_STATUS_CAP_LIST;
+	*next = ALIGN(pos + length, 4);
+	return pos;
+}
+
+void pciem_caps_port(struct pciem_config_space *cfg)
+{
+	u16 next = 0;
 	int pos;
 
-	pos = pciem_caps_place(cfg, 0, PCI_CAP_ID_PM, PCI_PM_SIZEOF);
+	pos = cap_place(cfg, &next, PCI_CAP_ID_PM, PCI_PM_SIZEOF);
 	write_pm(cfg, pos);
-	pos = pciem_caps_place(cfg, 0, PCI_CAP_ID_EXP, cap_length(PCIEM_CAP_PCIE));
+	pos = cap_place(cfg, &next, PCI_CAP_ID_EXP, cap_length(PCIEM_CAP_PCIE));
 	write_pcie(cfg, pos, PCI_EXP_TYPE_ROOT_PORT, 0,
 		   PCI_EXP_LNKCAP_DLLLARC | 1 << 24, PCI_EXP_LNKSTA_DLLLA);
-	return pos;
 }
 
 static int check_msix(const struct pciem_cap_msix *msix)
@@ -96,42 +114,12 @@ static int check_msix(const struct pciem_cap_msix *msix)
 	return 0;
 }
 
-/* The card's 16 bytes are the registers behind the vendor-specific header. */
-static int add_vsec(struct pciem_config_space *cfg, const u8 *raw)
-{
-	u32 length = PCI_VNDR_HEADER + 4 + sizeof(((struct pciem_add_capability *)0)->raw);
-	int pos = pciem_caps_place_extended(cfg, 0, PCI_EXT_CAP_ID_VNDR | 1 << 16, length);
-
-	if (pos < 0)
-		return pos;
-	pciem_cfg_set32(cfg, pos + PCI_VNDR_HEADER, length << 20, 0);
-	memcpy(&cfg->value[pos + PCI_VNDR_HEADER + 4], raw, length - PCI_VNDR_HEADER - 4);
-	return 0;
-}
-
-static int add_pasid(struct pciem_config_space *cfg, const struct pciem_cap_pasid *pasid)
-{
-	u16 can = (pasid->execute ? PCI_PASID_CAP_EXEC : 0) |
-		  (pasid->privileged ? PCI_PASID_CAP_PRIV : 0);
-	int pos;
-
-	if (pasid->max_pasid_width > 20)
-		return -EINVAL;
-	pos = pciem_caps_place_extended(cfg, 0, PCI_EXT_CAP_ID_PASID | 1 << 16,
-					PCI_EXT_CAP_PASID_SIZEOF);
-	if (pos < 0)
-		return pos;
-	pciem_cfg_set16(cfg, pos + PCI_PASID_CAP, can | pasid->max_pasid_width << 8, 0);
-	/* Execute and Privileged Mode have the same bits in both registers. */
-	pciem_cfg_set16(cfg, pos + PCI_PASID_CTRL, 0, PCI_PASID_CTRL_ENABLE | can);
-	return 0;
-}
-
 int pciem_caps_add(struct pciem_func *f, const struct pciem_add_capability *arg)
 {
 	static const u8 ids[] = {
 		[PCIEM_CAP_PM] = PCI_CAP_ID_PM,
 		[PCIEM_CAP_PCIE] = PCI_CAP_ID_EXP,
+		[PCIEM_CAP_MSI] = PCI_CAP_ID_MSI,
 		[PCIEM_CAP_MSIX] = PCI_CAP_ID_MSIX,
 	};
 	int length = cap_length(arg->cap_type);
@@ -139,28 +127,28 @@ int pciem_caps_add(struct pciem_func *f, const struct pciem_add_capability *arg)
 
 	if (arg->cap_type > PCIEM_CAP_PASID)
 		return -EINVAL;
-	if (arg->cap_type == PCIEM_CAP_VSEC)
-		return add_vsec(f->cfg, arg->raw);
-	if (arg->cap_type == PCIEM_CAP_PASID)
-		return add_pasid(f->cfg, &arg->pasid);
-	if (!length)
-		return -EOPNOTSUPP;
+	if (arg->cap_type == PCIEM_CAP_MSI)
+		length = pciem_caps_msi_length(&arg->msi);
+	if (length <= 0)
+		return length ?: -EOPNOTSUPP;
 	if (arg->cap_type == PCIEM_CAP_MSIX) {
 		err = check_msix(&arg->msix);
 		if (err)
 			return err;
 	}
-	pos = pciem_caps_place(f->cfg, 0, ids[arg->cap_type], length);
-	if (pos < 0)
-		return pos;
+	pos = cap_place(f->cfg, &f->cap_next, ids[arg->cap_type], length);
+	if (!pos)
+		return -ENOSPC;
 
 	switch (arg->cap_type) {
 	case PCIEM_CAP_PM:
 		write_pm(f->cfg, pos);
 		break;
 	case PCIEM_CAP_PCIE:
-		write_pcie(f->cfg, pos, f->slot->attach ? PCI_EXP_TYPE_RC_END : PCI_EXP_TYPE_ENDPOINT,
-			   PCI_EXP_DEVCAP_FLR, 0, 0);
+		write_pcie(f->cfg, pos, PCI_EXP_TYPE_ENDPOINT, PCI_EXP_DEVCAP_FLR, 0, 0);
+		break;
+	case PCIEM_CAP_MSI:
+		pciem_caps_msi_write(f->cfg, pos, &arg->msi);
 		break;
 	case PCIEM_CAP_MSIX:
 		write_msix(f->cfg, pos, &arg->msix);
@@ -206,26 +194,26 @@ static int parse_pcie(struct pciem_func *f, int pos)
 {
 	u16 type = (pciem_cfg_get16(f->cfg, pos + PCI_EXP_FLAGS) & PCI_EXP_FLAGS_TYPE) >> 4;
 
-	/* Below a root port or beside them: anything else would confuse the PCI core. */
+	/* The function stands below a root port: anything else would confuse the PCI core. */
 	if (pos + PCI_EXP_LNKSTA + 2 > CAP_END ||
-	    (f->slot->attach ? type != PCI_EXP_TYPE_RC_END :
-			       type != PCI_EXP_TYPE_ENDPOINT && type != PCI_EXP_TYPE_LEG_END))
-		return refuse(f, -EINVAL, f->slot->attach ?
-			      "the PCIe capability is not a root complex integrated endpoint's" :
-			      "the PCIe capability is not an endpoint's");
+	    (type != PCI_EXP_TYPE_ENDPOINT && type != PCI_EXP_TYPE_LEG_END))
+		return refuse(f, -EINVAL, "the PCIe capability is not an endpoint's");
 	f->cap_pcie = pos;
 	return 0;
 }
 
 static int parse_one(struct pciem_func *f, int pos)
 {
+	const char *why;
+
 	switch (f->cfg->value[pos]) {
 	case PCI_CAP_ID_PM:
 		f->cap_pm = pos;
 		return pos + PCI_PM_SIZEOF <= CAP_END ? 0 :
 		       refuse(f, -EINVAL, "the PM capability ends behind config space");
 	case PCI_CAP_ID_MSI:
-		return refuse(f, -EOPNOTSUPP, "MSI is not supported: give it MSI-X");
+		why = pciem_caps_msi_parse(f, pos);
+		return why ? refuse(f, -EINVAL, why) : 0;
 	case PCI_CAP_ID_MSIX:
 		return parse_msix(f, pos);
 	case PCI_CAP_ID_EXP:
@@ -255,20 +243,10 @@ static int parse_list(struct pciem_func *f)
 	return 0;
 }
 
-static int parse_extended(struct pciem_func *f, u32 pos, u32 header)
-{
-	if (PCI_EXT_CAP_ID(header) != PCI_EXT_CAP_ID_ERR)
-		return 0;
-	f->cap_aer = pos;
-	return pos + PCI_ERR_ROOT_COMMAND <= PCIEM_CONFIG_SIZE ? 0 :
-	       refuse(f, -EINVAL, "the AER capability ends behind config space");
-}
-
 static int parse_extended_list(struct pciem_func *f)
 {
 	DECLARE_BITMAP(seen, PCIEM_CONFIG_SIZE / 4) = {};
 	u32 pos = PCI_CFG_SPACE_SIZE, header;
-	int err;
 
 	while (pos) {
 		header = pciem_cfg_get32(f->cfg, pos);
@@ -276,9 +254,6 @@ static int parse_extended_list(struct pciem_func *f)
 			return 0;
 		if (test_and_set_bit(pos / 4, seen))
 			return refuse(f, -EINVAL, "the extended capability list is a loop");
-		err = parse_extended(f, pos, header);
-		if (err)
-			return err;
 		pos = PCI_EXT_CAP_NEXT(header);
 		if (pos && pos < PCI_CFG_SPACE_SIZE)
 			return refuse(f, -EINVAL, "an extended capability lies below 0x100");
@@ -296,7 +271,10 @@ int pciem_caps_parse(struct pciem_func *f)
 		return refuse(f, -EINVAL, "it has no vendor ID");
 	if ((cfg->value[PCI_HEADER_TYPE] & 0x7f) != PCI_HEADER_TYPE_NORMAL)
 		return refuse(f, -EINVAL, "its header is not of type 0");
-	f->cap_pm = f->cap_msi = f->cap_msix = f->cap_pcie = f->cap_aer = 0;
+	f->intx_pin = cfg->value[PCI_INTERRUPT_PIN];
+	if (f->intx_pin > PCI_NUM_INTX)
+		return refuse(f, -EINVAL, "its interrupt pin is none of INTA to INTD");
+	f->cap_pm = f->cap_msi = f->cap_msix = f->cap_pcie = 0;
 	err = parse_list(f);
 	return err ?: parse_extended_list(f);
 }

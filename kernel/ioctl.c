@@ -11,15 +11,10 @@
 
 #include "ioctl.h"
 
-static const struct call *call_find(unsigned int cmd)
+static const struct call *call_find(const struct call *calls, unsigned int nr, unsigned int cmd)
 {
-	const struct call *calls = pciem_card_calls;
-	unsigned int nr = pciem_nr_card_calls, i;
+	unsigned int i;
 
-	if (_IOC_NR(cmd) >= PCIEM_CMD_BASE) {
-		calls = pciem_new_calls;
-		nr = pciem_nr_new_calls;
-	}
 	for (i = 0; i < nr; i++)
 		if (calls[i].cmd == cmd)
 			return &calls[i];
@@ -45,9 +40,9 @@ static int call_run_device(const struct call *call, struct pciem_slot *slot, voi
 	return ret;
 }
 
-static int call_run(const struct call *call, struct pciem_file *pf, void *arg)
+/* pf is NULL on a monitor's descriptor. */
+static int call_run(const struct call *call, struct pciem_file *pf, struct pciem_slot *slot, void *arg)
 {
-	struct pciem_slot *slot = pciem_file_slot(pf);
 	int ret;
 
 	if (call->flags & CALL_FILE)
@@ -69,22 +64,21 @@ static int call_run(const struct call *call, struct pciem_file *pf, void *arg)
 	return ret;
 }
 
-long pciem_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
+static long call_dispatch(const struct call *call, struct pciem_file *pf, struct pciem_slot *slot,
+			  void __user *ptr)
 {
 	union {
 		u32 size;
 		struct pciem_seq_status largest;
 		u8 raw[sizeof(struct pciem_seq_status)];
 	} arg = {};
-	const struct call *call = call_find(cmd);
-	void __user *ptr = (void __user *)uarg;
 	u32 size;
 	int ret;
 
 	if (!call)
 		return -ENOTTY;
 	size = call->size;
-	if (_IOC_NR(cmd) < PCIEM_CMD_BASE) {
+	if (_IOC_NR(call->cmd) < PCIEM_CMD_BASE) {
 		if (copy_from_user(&arg, ptr, size))
 			return -EFAULT;
 	} else {
@@ -101,8 +95,27 @@ long pciem_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 		arg.size = size;
 		size = call->size;
 	}
-	ret = call_run(call, file->private_data, &arg);
+	ret = call_run(call, pf, slot, &arg);
 	if (ret >= 0 && call->flags & CALL_OUT && copy_to_user(ptr, &arg, size))
 		return -EFAULT;
 	return ret;
+}
+
+long pciem_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
+{
+	struct pciem_file *pf = file->private_data;
+	const struct call *call;
+
+	if (_IOC_NR(cmd) >= PCIEM_CMD_BASE)
+		call = call_find(pciem_new_calls, pciem_nr_new_calls, cmd);
+	else
+		call = call_find(pciem_card_calls, pciem_nr_card_calls, cmd);
+	return call_dispatch(call, pf, pciem_file_slot(pf), (void __user *)uarg);
+}
+
+long pciem_ioctl_snapshot(struct pciem_slot *slot, unsigned int cmd, unsigned long uarg)
+{
+	const struct call *call = call_find(pciem_snapshot_calls, pciem_nr_snapshot_calls, cmd);
+
+	return call_dispatch(call, NULL, slot, (void __user *)uarg);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the files of the call interface share: ioctl.c (dispatch), ioctl_card.c (the
- * calls of existing cards) and ioctl_new.c.
+ * calls of existing cards), ioctl_new.c and snapshot.c (those on a monitor).
  */
 #ifndef PCIEM_IOCTL_H
 #define PCIEM_IOCTL_H
@@ -28,6 +28,8 @@ extern const struct call pciem_card_calls[];
 extern const unsigned int pciem_nr_card_calls;
 extern const struct call pciem_new_calls[];
 extern const unsigned int pciem_nr_new_calls;
+extern const struct call pciem_snapshot_calls[];
+extern const unsigned int pciem_nr_snapshot_calls;
 
 static inline struct pciem_func *func_get(struct pciem_slot *slot, u32 num)
 {

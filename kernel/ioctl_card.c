@@ -193,6 +193,14 @@ static int call_set_watchpoint(struct pciem_slot *slot, void *argp)
 				    range.flags | PCIEM_TRACE_WRITES);
 }
 
+static int call_set_irqfd(struct pciem_slot *slot, void *argp)
+{
+	const struct pciem_set_irqfd *arg = argp;
+	struct pciem_func *f = irq_func(slot, arg->func);
+
+	return IS_ERR(f) ? PTR_ERR(f) : pciem_irqfd_set(f, arg);
+}
+
 static int call_trace_bar(struct pciem_slot *slot, void *argp)
 {
 	const struct pciem_trace_bar *arg = argp;
@@ -220,6 +228,7 @@ const struct call pciem_card_calls[] = {
 	{ PCIEM_SET_EVENTFD, 8, CALL_LOCKED, .fn = call_set_eventfd },
 	{ PCIEM_P2P, 32, CALL_DEVICE, .fn = call_p2p },
 	{ PCIEM_DMA_INDIRECT, 48, CALL_DEVICE, .fn = call_dma_indirect },
+	{ PCIEM_SET_IRQFD, 16, CALL_LOCKED, .fn = call_set_irqfd },
 	{ PCIEM_TRACE_BAR, 12, CALL_LOCKED, .fn = call_trace_bar },
 	{ PCIEM_START, 0, 0, .fn = call_start },
 };

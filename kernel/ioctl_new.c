@@ -257,22 +257,6 @@ static int call_dma_maps(struct pciem_slot *slot, void *argp)
 	return arg->reserved ? -EINVAL : pciem_dma_maps(f, arg);
 }
 
-static int call_capability_add(struct pciem_slot *slot, void *argp)
-{
-	struct pciem_capability_add *arg = argp;
-	struct pciem_func *f = func_get(slot, arg->func);
-
-	return IS_ERR(f) ? PTR_ERR(f) : pciem_caps_add_raw(f, arg);
-}
-
-static int call_aer_inject(struct pciem_slot *slot, void *argp)
-{
-	struct pciem_aer_inject *arg = argp;
-	struct pciem_func *f = func_get(slot, arg->func);
-
-	return IS_ERR(f) ? PTR_ERR(f) : pciem_aer_inject(f, arg);
-}
-
 static int call_seq_start(struct pciem_slot *slot, void *argp)
 {
 	if (slot->state > PCIEM_STATE_REGISTERED || slot->seq || READ_ONCE(slot->injector.nr))
@@ -288,6 +272,18 @@ static int call_seq_push(struct pciem_slot *slot, void *arg)
 static int call_seq_status(struct pciem_slot *slot, void *arg)
 {
 	return pciem_seq_status(slot, arg);
+}
+
+static int call_intx(struct pciem_slot *slot, void *argp)
+{
+	const struct pciem_intx_level *arg = argp;
+	struct pciem_func *f = func_get(slot, arg->func);
+
+	if (IS_ERR(f))
+		return PTR_ERR(f);
+	if (arg->level > 1 || arg->reserved)
+		return -EINVAL;
+	return pciem_intx_set(f, arg->level, 0);
 }
 
 static int call_remove(struct pciem_slot *slot, void *argp)
@@ -368,16 +364,13 @@ const struct call pciem_new_calls[] = {
 	  .fn = call_dma_history },
 	{ PCIEM_DMA_MODE, sizeof(struct pciem_dma_mode), CALL_FILE | CALL_OUT, .file_fn = call_dma_mode },
 	{ PCIEM_REMOVE, sizeof(struct pciem_remove), 0, .fn = call_remove },
-	{ PCIEM_CAPABILITY_ADD, sizeof(struct pciem_capability_add),
-	  CALL_NEW | CALL_LOCKED | CALL_OUT, .fn = call_capability_add },
-	{ PCIEM_AER_INJECT, sizeof(struct pciem_aer_inject), CALL_DEVICE | CALL_OUT,
-	  .fn = call_aer_inject },
 	{ PCIEM_BAR_REGISTER, sizeof(struct pciem_bar_register), CALL_LOCKED, .fn = call_bar_register },
 	{ PCIEM_BAR_INTERRUPT, sizeof(struct pciem_bar_interrupt), CALL_LOCKED, .fn = call_bar_interrupt },
 	{ PCIEM_BAR_UPDATE, sizeof(struct pciem_bar_update), CALL_DEVICE | CALL_OUT, .fn = call_bar_update },
 	{ PCIEM_WATCH, sizeof(struct pciem_watch), CALL_LOCKED | CALL_OUT, .fn = call_watch },
 	{ PCIEM_UNWATCH, sizeof(struct pciem_unwatch), 0, .fn = call_unwatch },
 	{ PCIEM_WATCH_INFO, sizeof(struct pciem_watch_info), CALL_OUT, .fn = call_watch_info },
+	{ PCIEM_INTX, sizeof(struct pciem_intx_level), CALL_DEVICE, .fn = call_intx },
 };
 
 const unsigned int pciem_nr_new_calls = ARRAY_SIZE(pciem_new_calls);

@@ -55,6 +55,12 @@ void pciem_monitor_give_up(struct pciem_monitor *m)
 	m->given_up = true;
 }
 
+void pciem_monitor_waited(struct pciem_monitor *m, u64 ns)
+{
+	WRITE_ONCE(m->page->waits, ++m->waits);
+	WRITE_ONCE(m->page->waited_ns, m->waited_ns += ns);
+}
+
 static struct pciem_record *monitor_put(struct pciem_monitor *m, const struct pciem_record *rec)
 {
 	struct pciem_record *at = m->data + (m->producer & (m->size - 1));
@@ -231,8 +237,17 @@ static int monitor_fop_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+static long monitor_fop_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct pciem_monitor *m = file->private_data;
+
+	return pciem_ioctl_snapshot(m->slot, cmd, arg);
+}
+
 static const struct file_operations monitor_fops = {
 	.owner = THIS_MODULE,
+	.unlocked_ioctl = monitor_fop_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
 	.mmap = monitor_fop_mmap,
 	.poll = monitor_fop_poll,
 	.release = monitor_fop_release,

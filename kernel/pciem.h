@@ -22,10 +22,12 @@
  *			register
  *   func->cfg_lock	raw spinlock, irqs off, innermost: config space
  *   irqs->lock		raw spinlock, irqs off, innermost but for the vector
- *			domain's own: vectors
+ *			domain's own and cfg_lock: vectors
+ *   intx->lock		raw spinlock, irqs off: INTx levels and lines; cfg_lock and the
+ *			vector domain's own inside it
  *   iommu->lock	raw spinlock, irqs off, innermost: mappings, and the bytes a
  *			device access moves
- *			The last three are taken in a transaction's apply(), so
+ *			The last four are taken in a transaction's apply(), so
  *			nothing is emitted under them.
  */
 #ifndef PCIEM_H
@@ -53,7 +55,8 @@ struct pciem_bridge;	/* host.c */
 struct pciem_ring;	/* ring.c */
 struct pciem_monitor;	/* monitor.c */
 struct pciem_seq;	/* sequencer.c */
-struct pciem_irqs;	/* irq.c */
+struct pciem_irqs;	/* vectors.c */
+struct pciem_line;	/* intx_line.c */
 struct pciem_iommu;	/* iommu.c */
 struct pciem_registers;	/* registers.c */
 
@@ -107,6 +110,11 @@ void pciem_stream_free(struct pciem_stream *s);
 u32 pciem_context_current(void);
 /* Whether the caller may sleep: see trap.c for why each part is there. */
 bool pciem_may_sleep(void);
+/* The newest driver access in the owner ring, and the newest one that the owner has taken. Any context. */
+struct pciem_owner_progress {
+	u64 posted, taken;
+};
+struct pciem_owner_progress pciem_stream_owner_progress(struct pciem_stream *s);
 /* A shorthand for records without payload and apply. Returns seq. */
 u64 pciem_stream_note(struct pciem_func *f, u8 kind, u16 flags, u64 addr, u64 value, u64 cause);
 u64 pciem_stream_fault(struct pciem_func *f, u64 fault, u8 bar, u8 width, u64 addr, u64 cause);
@@ -153,6 +161,7 @@ struct pciem_range {			/* sorted, disjoint, covers the BAR; RCU array */
 	u8 policy;			/* PCIEM_BAR_* */
 	u8 flags;			/* PCIEM_TRACE_* */
 };
+#define PCIEM_MAX_RANGES	1024
 struct pciem_ranges {
 	struct rcu_head rcu;
 	unsigned int nr;
@@ -213,13 +222,12 @@ int pciem_trap_init(void);		/* hooks in place, self-test passed */
 void pciem_trap_exit(void);		/* waits until nobody is inside */
 int pciem_trap_selftest(void);		/* maps a window of our own, accesses it in every way; at load and at each START */
 
-/* ----------------------------------------------------- config.c, caps.c, caps_list.c */
+/* ------------------------------------------------------------------ config.c, caps.c */
 struct pciem_config_space {
 	u8 value[PCIEM_CONFIG_SIZE];
 	u8 writable[PCIEM_CONFIG_SIZE];
 	u8 w1c[PCIEM_CONFIG_SIZE];
 	u8 reset[PCIEM_CONFIG_SIZE];	/* what a reset brings back: the image as it was at REGISTER */
-	DECLARE_BITMAP(used, PCIEM_CONFIG_SIZE / 4);	/* by capabilities that caps_list.c placed */
 };
 /* From pci_ops. caller: the return address, which tells userspace's accesses from the driver's. */
 int pciem_config_read(struct pciem_func *f, int where, int size, unsigned long caller, u32 *val);
@@ -227,14 +235,10 @@ int pciem_config_write(struct pciem_func *f, int where, int size, unsigned long 
 int pciem_config_access(struct pciem_func *f, const struct pciem_config *arg);	/* the PCIEM_CONFIG call */
 int pciem_config_set_ids(struct pciem_func *f, const struct pciem_set_config *arg);
 int pciem_caps_add(struct pciem_func *f, const struct pciem_add_capability *arg);
-int pciem_caps_add_raw(struct pciem_func *f, struct pciem_capability_add *arg);	/* the PCIEM_CAPABILITY_ADD call */
 /* At REGISTER: finds what the image holds (MSI-X, PM, PCIe) wherever it came from, and checks it. */
 int pciem_caps_parse(struct pciem_func *f);
-/* COMMAND as it works: in a low power state neither memory is decoded nor the bus mastered. Any context. */
 u16 pciem_config_command(struct pciem_func *f);
-
-/* --------------------------------------------------------------------- aer.c */
-int pciem_aer_inject(struct pciem_func *f, struct pciem_aer_inject *arg);	/* the PCIEM_AER_INJECT call */
+void pciem_config_interrupt_status(struct pciem_func *f, bool set);	/* STATUS.Interrupt Status */
 
 /* ------------------------------------------------------------- bus.c, host.c */
 int pciem_bus_register(struct pciem_slot *slot);	/* bridge, root port, scan, addresses; slot->lock */
@@ -244,14 +248,19 @@ int pciem_bus_init(void);				/* the bus notifier */
 void pciem_bus_exit(void);
 struct pciem_func *pciem_func_of(struct device *dev);	/* NULL: not ours */
 
-/* --------------------------------------------------------------------- irq.c */
-int pciem_irq_bridge_init(struct pciem_slot *slot);	/* the slot's MSI domain, before the scan */
-void pciem_irq_bridge_exit(struct pciem_slot *slot);
-struct irq_domain *pciem_irq_domain(struct pciem_slot *slot);
+/* --------------------------------------------------------------------- vectors.c, msi.c, intx.c */
+int pciem_irq_bridge_init(struct pciem_slot *slot);	/* the slot's MSI domain and INTx lines, before the scan */
 int pciem_irq_inject(struct pciem_func *f, u32 vector, u64 cause);	/* any context */
 int pciem_irq_raise(struct pciem_func *f, u32 vector, u64 cause);	/* the same, past the injected faults */
-void pciem_irq_config_changed(struct pciem_func *f);	/* MSI-X enable/mask bits or COMMAND were written; any context */
+int pciem_intx_set(struct pciem_func *f, bool assert, u64 cause);	/* the function's level; -ENOENT: it has no pin. any context */
+void pciem_irq_config_changed(struct pciem_func *f);	/* enable or mask bits, or COMMAND, were written; any context */
 /* A store into a BAR that may hold the MSI-X table (vector control is authoritative in the irq chip; this keeps the PBA right). */
+bool pciem_irq_has_vector(struct pciem_func *f, u32 vector);	/* INJECT_IRQ may name it; after REGISTER */
+/* irqfd.c */
+int pciem_irqfd_set(struct pciem_func *f, const struct pciem_set_irqfd *arg);	/* slot->lock */
+void pciem_irqfd_release(struct pciem_slot *slot);	/* no signal is an interrupt after it; may sleep */
+int pciem_irqfd_init(void);
+void pciem_irqfd_exit(void);
 u32 pciem_irq_current(void);				/* low 29 bits of the irq record that opened this hard-irq context, 0 none */
 
 /* ----------------------- iommu.c, past.c, direct.c, dma.c, atomic.c, prp.c */
@@ -313,6 +322,7 @@ void pciem_seq_mapped(struct pciem_func *f, u64 token, u64 iova);
 int pciem_seq_start(struct pciem_slot *slot, const struct pciem_seq_start *arg);
 int pciem_seq_push(struct pciem_slot *slot, const struct pciem_seq_push *arg);
 int pciem_seq_status(struct pciem_slot *slot, struct pciem_seq_status *arg);
+bool pciem_seq_owes_deassert(struct pciem_slot *slot);	/* an INTx deassertion is only waiting for its turn */
 void pciem_seq_stop(struct pciem_slot *slot);	/* removal: no more actions; waits for timers */
 void pciem_seq_free(struct pciem_slot *slot);
 
@@ -323,9 +333,12 @@ struct pciem_func {
 	bool present;
 	raw_spinlock_t cfg_lock;
 	struct pciem_config_space *cfg;
-	u16 cap_pm, cap_msi, cap_msix, cap_pcie, cap_aer;	/* offsets, 0 none; fixed at REGISTER */
+	u16 cap_pm, cap_msi, cap_msix, cap_pcie;	/* offsets, 0 none; fixed at REGISTER */
+	u16 cap_next, ecap_next;			/* where caps.c places the next one */
 	struct pciem_bar bar[PCIEM_MAX_BARS + 1];	/* 6: expansion ROM */
+	u8 intx_pin;					/* 1..4 as Interrupt Pin has it, 0 none; fixed at REGISTER */
 	struct pciem_irqs *irqs;
+	struct pciem_line *line;			/* its INTx line, NULL none; RCU */
 	struct pciem_iommu *iommu;
 	struct pci_dev *pdev;				/* set by the bus notifier, no reference held; valid while on the bus */
 	bool driver_bound;				/* set by the bus notifier around probe..remove */
@@ -349,6 +362,8 @@ struct pciem_slot {
 	unsigned long removing;				/* bit 0: remove_work has been queued */
 	struct completion removed;			/* remove_work has run */
 	struct rw_semaphore calls;			/* read: owner calls that use vectors or mappings */
+	spinlock_t irqfd_lock;				/* irqfds; irqs off, inside an eventfd's wait queue lock */
+	struct list_head irqfds;
 	u32 domain, bus, device;			/* where host.c put the functions; ~0 before REGISTER */
 	pid_t owner_pid;
 	char owner_comm[16];
@@ -386,5 +401,7 @@ static inline struct pciem_slot *pciem_file_slot(struct pciem_file *pf)
 	return smp_load_acquire(&pf->slot);
 }
 long pciem_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+/* The calls that a monitor of the slot answers. */
+long pciem_ioctl_snapshot(struct pciem_slot *slot, unsigned int cmd, unsigned long arg);
 
 #endif /* PCIEM_H */

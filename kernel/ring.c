@@ -134,6 +134,11 @@ void pciem_ring_push(struct pciem_ring *ring, const struct pciem_event *ev)
 	smp_store_release(ring_tail(ring), ring->tail);
 }
 
+u64 pciem_ring_posted(const struct pciem_ring *ring)
+{
+	return ring->last_seq;
+}
+
 /* The slot before head is never overwritten while head stays: the ring is full with one slot free. */
 u64 pciem_ring_taken(struct pciem_ring *ring)
 {

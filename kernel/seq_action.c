@@ -251,6 +251,11 @@ static void action_run(struct pciem_seq *seq, const struct seq_step *action)
 		if (err)
 			action_failed(seq, action, PCIEM_RECORD_IRQ, action->addr, err);
 		break;
+	case PCIEM_SEQ_DO_INTX:
+		err = pciem_intx_set(f, action->value, action->cause_seq);
+		if (err)
+			action_failed(seq, action, PCIEM_RECORD_IRQ, action->addr, err);
+		break;
 	case PCIEM_SEQ_DO_WAIT:
 		action_wait(seq, action);
 		break;
@@ -292,6 +297,28 @@ void pciem_seq_pump(struct pciem_seq *seq)
 		pciem_stream_event(seq->slot, PCIEM_EVENT_SEQ_LOW, 0);
 	if (done)
 		pciem_stream_event(seq->slot, PCIEM_EVENT_SEQ_DONE, 0);
+}
+
+/* Its cause has come, so the recorded device would have done it by now. */
+bool pciem_seq_owes_deassert(struct pciem_slot *slot)
+{
+	struct pciem_seq *seq = slot->seq;
+	struct seq_step *step;
+	unsigned long flags;
+	bool owes = false;
+
+	if (!seq)
+		return false;
+	raw_spin_lock_irqsave(&seq->lock, flags);
+	list_for_each_entry(step, &seq->actions, queue) {
+		if (!step->cause_met || !pciem_seq_running(seq))
+			break;
+		owes = step->op == PCIEM_SEQ_DO_INTX && !step->value;
+		if (owes)
+			break;
+	}
+	raw_spin_unlock_irqrestore(&seq->lock, flags);
+	return owes;
 }
 
 /* ---------------------------------------------------------------------- timer */

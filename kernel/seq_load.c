@@ -59,6 +59,8 @@ static int step_check_action(const struct pciem_seq_step *u)
 		return -EINVAL;
 	if (u->op == PCIEM_SEQ_DO_IRQ && u->addr >= PCIEM_MAX_VECTORS)
 		return -EINVAL;
+	if (u->op == PCIEM_SEQ_DO_INTX && u->value > 1)
+		return -EINVAL;
 	if (u->op == PCIEM_SEQ_DO_WAIT && u->value > KTIME_MAX / 2)
 		return -EINVAL;
 	if (u->op == PCIEM_SEQ_DO_MARK && u->delay_us)
@@ -80,6 +82,7 @@ static int step_check(struct pciem_seq *seq, const struct pciem_seq_step *u, u64
 		return step_check_expect(f, u);
 	case PCIEM_SEQ_DO_DMA_WRITE ... PCIEM_SEQ_DO_MARK:
 	case PCIEM_SEQ_DO_DMA_ATOMIC:
+	case PCIEM_SEQ_DO_INTX:
 		return step_check_action(u);
 	default:
 		return -EINVAL;

@@ -113,6 +113,7 @@ void pciem_slot_quiesce(struct pciem_slot *slot)
 	up_write(&slot->calls);
 	pciem_registers_quiesce();
 	pciem_watch_drop(slot);
+	pciem_irqfd_release(slot);
 	pciem_seq_stop(slot);
 	pciem_inject_exit(slot);
 	pciem_p2p_forget(slot);
@@ -209,6 +210,8 @@ struct pciem_slot *pciem_slot_create(void)
 	kref_init(&slot->ref);
 	mutex_init(&slot->lock);
 	init_rwsem(&slot->calls);
+	spin_lock_init(&slot->irqfd_lock);
+	INIT_LIST_HEAD(&slot->irqfds);
 	init_completion(&slot->removed);
 	INIT_WORK(&slot->start_work, slot_start_work);
 	INIT_WORK(&slot->remove_work, slot_remove_work);
@@ -361,12 +364,20 @@ int pciem_slot_start(struct pciem_slot *slot)
 
 int pciem_slot_init(void)
 {
+	int err;
+
 	/* Unbound: a probe may take long, and may wait for the owner. */
 	slot_wq = alloc_workqueue("pciem", WQ_UNBOUND, 0);
-	return slot_wq ? 0 : -ENOMEM;
+	if (!slot_wq)
+		return -ENOMEM;
+	err = pciem_irqfd_init();
+	if (err)
+		destroy_workqueue(slot_wq);
+	return err;
 }
 
 void pciem_slot_exit(void)
 {
 	destroy_workqueue(slot_wq);
+	pciem_irqfd_exit();
 }

@@ -62,6 +62,7 @@ u32 pciem_context_current(void)
 
 struct patience {
 	u64 start;
+	const struct pciem_monitor *who;	/* waited for last; to be compared only */
 	unsigned int steps;
 	bool may_sleep;
 	bool over;			/* no more waiting for this transaction */
@@ -93,7 +94,7 @@ static void patience_wait(struct pciem_stream *s, struct patience *p)
 
 /* Whether somebody who wants txn has no room yet and is worth a wait. */
 static bool stream_must_wait(struct pciem_stream *s, const struct pciem_txn *txn,
-			     u32 len, const struct patience *p)
+			     u32 len, struct patience *p)
 {
 	struct pciem_monitor *m;
 	bool wait = false;
@@ -111,10 +112,35 @@ static bool stream_must_wait(struct pciem_stream *s, const struct pciem_txn *txn
 		    pciem_monitor_room(m, len) != PCIEM_ROOM_WAIT)
 			continue;
 		wait = true;
+		p->who = m;
 		if (p->expired)
 			pciem_monitor_give_up(m);
 	}
 	return wait && !p->over;
+}
+
+/* Puts the wait down to the monitor that it was for, if that is still there. */
+static void stream_charge(struct pciem_stream *s, const struct patience *p)
+{
+	struct pciem_monitor *m;
+
+	list_for_each_entry(m, &s->monitors, node)
+		if (m == p->who)
+			pciem_monitor_waited(m, ktime_get_mono_fast_ns() - p->start);
+}
+
+struct pciem_owner_progress pciem_stream_owner_progress(struct pciem_stream *s)
+{
+	struct pciem_owner_progress at = {};
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&s->lock, flags);
+	if (s->ring && !READ_ONCE(s->owner_gone)) {
+		at.posted = pciem_ring_posted(s->ring);
+		at.taken = pciem_ring_taken(s->ring);
+	}
+	raw_spin_unlock_irqrestore(&s->lock, flags);
+	return at;
 }
 
 /* ------------------------------------------------------------------ emission */
@@ -243,6 +269,8 @@ void pciem_stream_emit(struct pciem_slot *slot, struct pciem_txn *txn)
 		rcu_read_unlock();
 		return;
 	}
+	if (patience.start && patience.who)
+		stream_charge(s, &patience);
 	if (txn->rec.kind) {
 		txn_number(s, txn);
 		txn_place(s, txn, &placed);

@@ -20,6 +20,7 @@ bool pciem_ring_wants(const struct pciem_ring *ring, u32 event);
 enum pciem_room pciem_ring_room(struct pciem_ring *ring);
 void pciem_ring_give_up(struct pciem_ring *ring);	/* until it has drained */
 void pciem_ring_push(struct pciem_ring *ring, const struct pciem_event *ev);
+u64 pciem_ring_posted(const struct pciem_ring *ring);	/* seq of the newest driver access in it */
 u64 pciem_ring_taken(struct pciem_ring *ring);		/* seq of the newest event the consumer has taken */
 void pciem_ring_wake(struct pciem_ring *ring);
 void pciem_ring_close(struct pciem_ring *ring);
@@ -33,6 +34,7 @@ struct pciem_monitor {
 	bool given_up;			/* not waited for until it has drained */
 	u64 producer;			/* the kernel's own copy: the page's is for the reader */
 	u64 lost, lost_pending;
+	u64 waits, waited_ns;		/* what back-pressure has cost so far */
 	u64 size;			/* of the data, a power of two */
 	u64 *consumer;			/* page 0: the reader writes it, and may write anything */
 	struct pciem_monitor_page *page;	/* page 1 */
@@ -44,6 +46,7 @@ struct pciem_monitor {
 bool pciem_monitor_wants(const struct pciem_monitor *m, const struct pciem_record *rec);
 enum pciem_room pciem_monitor_room(struct pciem_monitor *m, u32 len);
 void pciem_monitor_give_up(struct pciem_monitor *m);
+void pciem_monitor_waited(struct pciem_monitor *m, u64 ns);
 /* Places rec, and the record of what was lost before it. NULL: no room, counted. */
 struct pciem_record *pciem_monitor_reserve(struct pciem_monitor *m, const struct pciem_record *rec);
 /* The payload is in place. */

@@ -74,11 +74,11 @@ static void calls(void)
 		PCIEM_REGISTER, PCIEM_INJECT_IRQ, PCIEM_DMA, PCIEM_DMA_ATOMIC, PCIEM_GET_BAR_INFO,
 		PCIEM_SET_WATCHPOINT, PCIEM_SET_EVENTFD, PCIEM_P2P, PCIEM_DMA_INDIRECT, PCIEM_TRACE_BAR, PCIEM_START, PCIEM_INFO, PCIEM_SLOT_INFO,
 		PCIEM_CONFIG, PCIEM_BAR_POLICY, PCIEM_RING_CREATE, PCIEM_MONITOR_CREATE,
-		PCIEM_MARK, PCIEM_DMA_MAPS, PCIEM_SEQ_START, PCIEM_SEQ_PUSH, PCIEM_SEQ_STATUS,
+		PCIEM_MARK, PCIEM_BAR_RANGES, PCIEM_BAR_BYTES, PCIEM_DMA_MAPS, PCIEM_SEQ_START, PCIEM_SEQ_PUSH, PCIEM_SEQ_STATUS,
 		PCIEM_REMOVE, PCIEM_ATOMIC, PCIEM_P2P_ALLOW, PCIEM_INJECT, PCIEM_DMA_HISTORY,
 		PCIEM_DMA_MODE, PCIEM_BAR_REGISTER, PCIEM_BAR_INTERRUPT, PCIEM_BAR_UPDATE,
 		PCIEM_WATCH, PCIEM_UNWATCH, PCIEM_WATCH_INFO,
-		PCIEM_CAPABILITY_ADD, PCIEM_AER_INJECT)
+		PCIEM_INTX, PCIEM_SET_IRQFD)
 }
 
 static void constants(void)
@@ -96,7 +96,7 @@ static void constants(void)
 	CONSTS(PCIEM_EVENT_MMIO_READ, PCIEM_EVENT_MMIO_WRITE, PCIEM_EVENT_CONFIG_READ,
 		PCIEM_EVENT_CONFIG_WRITE, PCIEM_EVENT_MSI_ACK, PCIEM_EVENT_RESET,
 		PCIEM_EVENT_MMIO_READ_REQUEST, PCIEM_EVENT_BIND, PCIEM_EVENT_UNBIND,
-		PCIEM_EVENT_REMOVED, PCIEM_EVENT_WATCH, PCIEM_EVENT_POWER, PCIEM_EVENT_SEQ_MARK, PCIEM_EVENT_SEQ_LOW,
+		PCIEM_EVENT_REMOVED, PCIEM_EVENT_WATCH, PCIEM_EVENT_SEQ_MARK, PCIEM_EVENT_SEQ_LOW,
 		PCIEM_EVENT_SEQ_DONE, PCIEM_EVENT_SEQ_DIVERGED, PCIEM_EVENT_SEQ_DRY)
 	CONSTS(PCIEM_RING_HEAD, PCIEM_RING_TAIL, PCIEM_RING_EVENTS, PCIEM_RING_ENTRIES)
 	CONSTS(PCIEM_STATE_NEW, PCIEM_STATE_REGISTERED, PCIEM_STATE_STARTED, PCIEM_STATE_REMOVED)
@@ -121,8 +121,7 @@ static void constants(void)
 	CONSTS(PCIEM_FAULT_TIMEOUT, PCIEM_FAULT_IOMMU_UNMAPPED, PCIEM_FAULT_IOMMU_DIRECTION,
 		PCIEM_FAULT_IOMMU_AFTER_UNMAP, PCIEM_FAULT_NO_BUS_MASTER, PCIEM_FAULT_UNSUPPORTED,
 		PCIEM_FAULT_BEYOND_BAR, PCIEM_FAULT_SEQ_DIVERGED, PCIEM_FAULT_SEQ_DRY,
-		PCIEM_FAULT_P2P_DENIED, PCIEM_FAULT_INJECTED,
-		PCIEM_FAULT_AER_CORRECTABLE, PCIEM_FAULT_AER_NONFATAL, PCIEM_FAULT_AER_FATAL)
+		PCIEM_FAULT_P2P_DENIED, PCIEM_FAULT_INJECTED)
 	CONSTS(PCIEM_CONTEXT_SHIFT, PCIEM_CONTEXT_DEVICE, PCIEM_CONTEXT_TASK,
 		PCIEM_CONTEXT_SOFTIRQ, PCIEM_CONTEXT_HARDIRQ, PCIEM_CONTEXT_NMI)
 	CONSTS(PCIEM_RECORD_BUSY, PCIEM_RECORD_SKIP)
@@ -140,10 +139,9 @@ static void constants(void)
 		PCIEM_INJECT_CLEAR, PCIEM_INJECT_LIST)
 	CONSTS(PCIEM_DMA_MODE_SOFT, PCIEM_DMA_MODE_DIRECT, PCIEM_DMA_MODE_SET)
 	CONSTS(PCIEM_REMOVE_SURPRISE)
-	CONSTS(PCIEM_CAPABILITY_EXTENDED)
-	CONSTS(PCIEM_AER_CORRECTABLE, PCIEM_AER_UNCORRECTABLE, PCIEM_AER_NONFATAL, PCIEM_AER_FATAL)
 	CONSTS(PCIEM_INTERRUPT_ALWAYS)
 	CONSTS(PCIEM_WATCHPOINT_FIND, PCIEM_WATCH_READS)
+	CONSTS(PCIEM_SEQ_DO_INTX, PCIEM_IRQFD_LEVEL, PCIEM_IRQFD_DEASSERT)
 }
 
 static void structures(void)
@@ -178,7 +176,7 @@ static void structures(void)
 	STRUCT(pciem_bar_policy, size, func, bar_index, policy, flags, reserved, offset, length)
 	STRUCT(pciem_ring_create, size, entries)
 	STRUCT(pciem_monitor_create, size, flags, slot, ring_size, kinds)
-	STRUCT(pciem_monitor_page, producer, lost, closed, ring_size)
+	STRUCT(pciem_monitor_page, producer, lost, closed, ring_size, waits, waited_ns)
 	STRUCT(pciem_record, len, kind, func, bar, width, seq, time, cause, context, cpu, flags,
 		pid, data_len, addr, value)
 	STRUCT(pciem_mark, size, length, text)
@@ -203,9 +201,11 @@ static void structures(void)
 		reserved, map_comm, unmap_comm)
 	STRUCT(pciem_dma_history, size, func, count, reserved, entries)
 	STRUCT(pciem_dma_mode, size, slot, mode, flags)
+	STRUCT(pciem_bar_range, offset, length, policy, flags)
+	STRUCT(pciem_bar_ranges, size, func, bar_index, flags, count, reserved, bar_size, phys,
+		ranges)
+	STRUCT(pciem_bar_bytes, size, func, bar_index, reserved, offset, length, data)
 	STRUCT(pciem_remove, size, flags)
-	STRUCT(pciem_capability_add, size, func, flags, offset, length, reserved, value, writable, w1c)
-	STRUCT(pciem_aer_inject, size, func, severity, status, header, sent, reserved)
 	STRUCT(pciem_bar_register, size, func, bar_index, width, offset, target, count, reserved,
 		writable, w1c, w1s, read_clear)
 	STRUCT(pciem_bar_interrupt, size, func, bar_index, index, width, vector, flags, reserved, status,
@@ -215,6 +215,8 @@ static void structures(void)
 	STRUCT(pciem_unwatch, size, id)
 	STRUCT(pciem_watch_info, size, id, func, bar_index, width, flags, offset, hits, lost, places,
 		reserved)
+	STRUCT(pciem_set_irqfd, eventfd, vector, flags, func, reserved)
+	STRUCT(pciem_intx_level, size, func, level, reserved)
 }
 
 int main(void)

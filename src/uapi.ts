@@ -24,6 +24,8 @@ export const PCIEM_BAR_POLICY = 0x0000af43
 export const PCIEM_RING_CREATE = 0x0000af44
 export const PCIEM_MONITOR_CREATE = 0x0000af45
 export const PCIEM_MARK = 0x0000af46
+export const PCIEM_BAR_RANGES = 0x0000af78
+export const PCIEM_BAR_BYTES = 0x0000af79
 export const PCIEM_DMA_MAPS = 0x0000af47
 export const PCIEM_SEQ_START = 0x0000af48
 export const PCIEM_SEQ_PUSH = 0x0000af49
@@ -40,8 +42,8 @@ export const PCIEM_BAR_UPDATE = 0x0000af62
 export const PCIEM_WATCH = 0x0000af63
 export const PCIEM_UNWATCH = 0x0000af64
 export const PCIEM_WATCH_INFO = 0x0000af65
-export const PCIEM_CAPABILITY_ADD = 0x0000af58
-export const PCIEM_AER_INJECT = 0x0000af59
+export const PCIEM_INTX = 0x0000af50
+export const PCIEM_SET_IRQFD = 0x4010af16
 
 /** The call of a number, for messages. */
 export const callNames: Readonly<Record<number, string>> = {
@@ -67,6 +69,8 @@ export const callNames: Readonly<Record<number, string>> = {
   [PCIEM_RING_CREATE]: 'PCIEM_RING_CREATE',
   [PCIEM_MONITOR_CREATE]: 'PCIEM_MONITOR_CREATE',
   [PCIEM_MARK]: 'PCIEM_MARK',
+  [PCIEM_BAR_RANGES]: 'PCIEM_BAR_RANGES',
+  [PCIEM_BAR_BYTES]: 'PCIEM_BAR_BYTES',
   [PCIEM_DMA_MAPS]: 'PCIEM_DMA_MAPS',
   [PCIEM_SEQ_START]: 'PCIEM_SEQ_START',
   [PCIEM_SEQ_PUSH]: 'PCIEM_SEQ_PUSH',
@@ -83,8 +87,8 @@ export const callNames: Readonly<Record<number, string>> = {
   [PCIEM_WATCH]: 'PCIEM_WATCH',
   [PCIEM_UNWATCH]: 'PCIEM_UNWATCH',
   [PCIEM_WATCH_INFO]: 'PCIEM_WATCH_INFO',
-  [PCIEM_CAPABILITY_ADD]: 'PCIEM_CAPABILITY_ADD',
-  [PCIEM_AER_INJECT]: 'PCIEM_AER_INJECT',
+  [PCIEM_INTX]: 'PCIEM_INTX',
+  [PCIEM_SET_IRQFD]: 'PCIEM_SET_IRQFD',
 }
 
 // Constants
@@ -125,7 +129,6 @@ export const PCIEM_EVENT_BIND = 17
 export const PCIEM_EVENT_UNBIND = 18
 export const PCIEM_EVENT_REMOVED = 19
 export const PCIEM_EVENT_WATCH = 20
-export const PCIEM_EVENT_POWER = 21
 export const PCIEM_EVENT_SEQ_MARK = 32
 export const PCIEM_EVENT_SEQ_LOW = 33
 export const PCIEM_EVENT_SEQ_DONE = 34
@@ -202,9 +205,6 @@ export const PCIEM_FAULT_SEQ_DIVERGED = 8
 export const PCIEM_FAULT_SEQ_DRY = 9
 export const PCIEM_FAULT_P2P_DENIED = 10
 export const PCIEM_FAULT_INJECTED = 11
-export const PCIEM_FAULT_AER_CORRECTABLE = 32
-export const PCIEM_FAULT_AER_NONFATAL = 33
-export const PCIEM_FAULT_AER_FATAL = 34
 export const PCIEM_CONTEXT_SHIFT = 29
 export const PCIEM_CONTEXT_DEVICE = 0
 export const PCIEM_CONTEXT_TASK = 1
@@ -253,14 +253,12 @@ export const PCIEM_DMA_MODE_SOFT = 0
 export const PCIEM_DMA_MODE_DIRECT = 1
 export const PCIEM_DMA_MODE_SET = 1
 export const PCIEM_REMOVE_SURPRISE = 1
-export const PCIEM_CAPABILITY_EXTENDED = 1
-export const PCIEM_AER_CORRECTABLE = 1
-export const PCIEM_AER_UNCORRECTABLE = 2
-export const PCIEM_AER_NONFATAL = 2
-export const PCIEM_AER_FATAL = 3
 export const PCIEM_INTERRUPT_ALWAYS = 1
 export const PCIEM_WATCHPOINT_FIND = 1
 export const PCIEM_WATCH_READS = 1
+export const PCIEM_SEQ_DO_INTX = 25
+export const PCIEM_IRQFD_LEVEL = 1
+export const PCIEM_IRQFD_DEASSERT = 2
 
 /** Size and field offsets, in bytes, of each structure. */
 export const STRUCT = {
@@ -288,7 +286,7 @@ export const STRUCT = {
   pciem_bar_policy: { sizeof: 40, size: 0, func: 4, bar_index: 8, policy: 12, flags: 16, reserved: 20, offset: 24, length: 32 },
   pciem_ring_create: { sizeof: 8, size: 0, entries: 4 },
   pciem_monitor_create: { sizeof: 24, size: 0, flags: 4, slot: 8, ring_size: 12, kinds: 16 },
-  pciem_monitor_page: { sizeof: 24, producer: 0, lost: 8, closed: 16, ring_size: 20 },
+  pciem_monitor_page: { sizeof: 40, producer: 0, lost: 8, closed: 16, ring_size: 20, waits: 24, waited_ns: 32 },
   pciem_record: { sizeof: 64, len: 0, kind: 4, func: 5, bar: 6, width: 7, seq: 8, time: 16, cause: 24, context: 32, cpu: 36, flags: 38, pid: 40, data_len: 44, addr: 48, value: 56 },
   pciem_mark: { sizeof: 16, size: 0, length: 4, text: 8 },
   pciem_dma_map_entry: { sizeof: 32, iova: 0, length: 8, seq: 16, flags: 24, reserved: 28 },
@@ -306,13 +304,16 @@ export const STRUCT = {
   pciem_dma_past: { sizeof: 80, iova: 0, length: 8, map_seq: 16, unmap_seq: 24, flags: 32, map_context: 36, unmap_context: 40, reserved: 44, map_comm: 48, unmap_comm: 64 },
   pciem_dma_history: { sizeof: 24, size: 0, func: 4, count: 8, reserved: 12, entries: 16 },
   pciem_dma_mode: { sizeof: 16, size: 0, slot: 4, mode: 8, flags: 12 },
+  pciem_bar_range: { sizeof: 24, offset: 0, length: 8, policy: 16, flags: 20 },
+  pciem_bar_ranges: { sizeof: 48, size: 0, func: 4, bar_index: 8, flags: 12, count: 16, reserved: 20, bar_size: 24, phys: 32, ranges: 40 },
+  pciem_bar_bytes: { sizeof: 40, size: 0, func: 4, bar_index: 8, reserved: 12, offset: 16, length: 24, data: 32 },
   pciem_remove: { sizeof: 8, size: 0, flags: 4 },
-  pciem_capability_add: { sizeof: 48, size: 0, func: 4, flags: 8, offset: 12, length: 16, reserved: 20, value: 24, writable: 32, w1c: 40 },
-  pciem_aer_inject: { sizeof: 40, size: 0, func: 4, severity: 8, status: 12, header: 16, sent: 32, reserved: 36 },
   pciem_bar_register: { sizeof: 72, size: 0, func: 4, bar_index: 8, width: 12, offset: 16, target: 24, count: 32, reserved: 36, writable: 40, w1c: 48, w1s: 56, read_clear: 64 },
   pciem_bar_interrupt: { sizeof: 56, size: 0, func: 4, bar_index: 8, index: 12, width: 16, vector: 20, flags: 24, reserved: 28, status: 32, enable: 40, mask: 48 },
   pciem_bar_update: { sizeof: 48, size: 0, func: 4, bar_index: 8, width: 12, offset: 16, clear: 24, set: 32, value: 40 },
   pciem_watch: { sizeof: 32, size: 0, func: 4, bar_index: 8, width: 12, offset: 16, flags: 24, id: 28 },
   pciem_unwatch: { sizeof: 8, size: 0, id: 4 },
   pciem_watch_info: { sizeof: 56, size: 0, id: 4, func: 8, bar_index: 12, width: 16, flags: 20, offset: 24, hits: 32, lost: 40, places: 48, reserved: 52 },
+  pciem_set_irqfd: { sizeof: 16, eventfd: 0, vector: 4, flags: 8, func: 12, reserved: 13 },
+  pciem_intx_level: { sizeof: 16, size: 0, func: 4, level: 8, reserved: 12 },
 } as const

@@ -1,32 +1,73 @@
 // SPDX-License-Identifier: MIT
-import type { CommandModule } from 'yargs'
+import type { Argv, CommandModule } from 'yargs'
 import { UsageError } from '../errors.js'
 import { progressText } from '../recorder/progress-line.js'
-import { record } from '../recorder/record.js'
+import { record, type RecordRequest } from '../recorder/record.js'
+import { parseSize, parseTime } from '../recorder/units.js'
 
 interface Args {
   output: string
-  target: string | undefined
+  targets: (string | number)[] | undefined
+  all: boolean
   force: boolean
+  filter: string | undefined
+  ring: string | undefined
+  trigger: string[] | undefined
+  maxSize: string | undefined
+  maxTime: string | undefined
+  rotate: number | undefined
+  lossy: boolean
   '--'?: string[]
 }
 
+const builder = (yargs: Argv): Argv<Args> =>
+  yargs
+    .positional('targets', { type: 'string', array: true, describe: "slots' numbers or BDFs (f000:01:00.0); may be left out while one device is alive" })
+    .option('output', { alias: 'o', type: 'string', requiresArg: true, demandOption: 'into which file? give -o FILE', describe: 'the trace to write' })
+    .option('all', { type: 'boolean', default: false, describe: 'every device that is alive' })
+    .option('force', { type: 'boolean', default: false, describe: 'overwrite the trace if it exists' })
+    .option('filter', { type: 'string', requiresArg: true, describe: 'only these kinds of events, e.g. mmio,irq; the rest is not missed' })
+    .option('ring', { type: 'string', requiresArg: true, describe: 'keep the last SIZE (64M) in memory, and write them when the recording ends' })
+    .option('trigger', { type: 'string', array: true, nargs: 1, requiresArg: true, describe: 'end it at: oops, iommu-fault, log:TEXT, or an event as mmio-write@bar0+0x14=1' })
+    .option('max-size', { type: 'string', requiresArg: true, describe: 'end it, or begin the next file, at this SIZE' })
+    .option('max-time', { type: 'string', requiresArg: true, describe: '… or after this TIME (30s, 10m)' })
+    .option('rotate', { type: 'number', requiresArg: true, describe: 'begin a new file at those limits, and keep the last N' })
+    .option('lossy', { type: 'boolean', default: false, describe: 'never hold the driver up: what finds no room is lost, and counted' }) as unknown as Argv<Args>
+
 export const command: CommandModule<object, Args> = {
-  command: 'record [target]',
+  command: 'record [targets..]',
   describe: 'write every transaction of a device to a trace',
   builder: (yargs) =>
-    yargs
-      .positional('target', { type: 'string', describe: "a slot's number or a BDF (f000:01:00.0); may be left out while one device is alive" })
-      .option('output', { alias: 'o', type: 'string', requiresArg: true, demandOption: 'into which file? give -o FILE', describe: 'the trace to write' })
-      .option('force', { type: 'boolean', default: false, describe: 'overwrite the trace if it exists' })
+    builder(yargs as Argv)
       .example('$0 record -o t.pciem', "record the only device until ^C, or until it is gone; without the driver's probe a trace can be read, not replayed")
-      .example('$0 record -o t.pciem 0 -- dd if=/dev/nvme0n1 of=/dev/null count=8', "record while a command runs, and exit with the command's status"),
+      .example('$0 record -o t.pciem 0 -- dd if=/dev/nvme0n1 of=/dev/null count=8', "record while a command runs, and exit with the command's status")
+      .example('$0 record -o t.pciem --all --ring 64M --trigger oops', 'keep the last 64 MiB of all devices until the kernel complains'),
   handler: async (argv) => {
-    const command = argv['--']
-    if (command?.length === 0) throw new UsageError('a command is missing behind --')
-    if (Array.isArray(argv.output)) throw new UsageError('one -o FILE, please')
-    const result = await record({ path: argv.output, target: argv.target === undefined ? undefined : String(argv.target), force: argv.force, command })
+    const result = await record(requestOf(argv))
     process.stderr.write(`${result.path}: ${progressText(result)}, ended: ${result.reason}\n`)
     process.exitCode = result.status
   },
+}
+
+function requestOf(argv: Args): RecordRequest {
+  const command = argv['--']
+  if (command?.length === 0) throw new UsageError('a command is missing behind --')
+  if (Array.isArray(argv.output)) throw new UsageError('one -o FILE, please')
+  const targets = (argv.targets ?? []).map(String)
+  if (argv.all && targets.length > 0) throw new UsageError('--all, or some devices by name: not both')
+  if (argv.rotate !== undefined && !(Number.isInteger(argv.rotate) && argv.rotate > 0)) throw new UsageError('--rotate wants the number of files to keep')
+  return {
+    path: argv.output,
+    targets,
+    all: argv.all,
+    force: argv.force,
+    lossy: argv.lossy,
+    command,
+    ...(argv.filter !== undefined && { filter: argv.filter.split(',') }),
+    ...(argv.ring !== undefined && { keep: parseSize(argv.ring, '--ring') }),
+    ...(argv.trigger && { triggers: argv.trigger }),
+    ...(argv.maxSize !== undefined && { maxBytes: parseSize(argv.maxSize, '--max-size') }),
+    ...(argv.maxTime !== undefined && { maxMs: parseTime(argv.maxTime, '--max-time') }),
+    ...(argv.rotate !== undefined && { rotate: argv.rotate }),
+  }
 }

@@ -123,19 +123,7 @@ export class Dma {
 
   /** What the driver has mapped now, oldest first. */
   maps(): DmaMapping[] {
-    const { pciem_dma_maps: arg, pciem_dma_map_entry: entry } = uapi.STRUCT
-    for (let room = 256; ; ) {
-      const entries = new DataView(new ArrayBuffer(room * entry.sizeof))
-      const view = sized(arg)
-      view.setUint32(arg.func, this.func, true)
-      view.setUint32(arg.count, room, true)
-      view.setBigUint64(arg.entries, addressOf(entries), true)
-      this.file.call(uapi.PCIEM_DMA_MAPS, view, 'mappings', undefined, entries)
-      const count = view.getUint32(arg.count, true)
-      if (count <= room) return Array.from({ length: count }, (_, index) => mappingAt(entries, index * entry.sizeof))
-      // Somebody maps while we look: ask for somewhat more than there were.
-      room = count + (count >> 2)
-    }
+    return readMappings(this.file, this.func)
   }
 
   /** The last mappings that ended, 1024 at most, the newest first. */
@@ -154,6 +142,23 @@ export class Dma {
 
   [inspect.custom](): string {
     return `Dma { function ${this.func} }`
+  }
+}
+
+/** @internal asks the owner's descriptor, or a monitor's */
+export function readMappings(file: SlotFile, func: number): DmaMapping[] {
+  const { pciem_dma_maps: arg, pciem_dma_map_entry: entry } = uapi.STRUCT
+  for (let room = 256; ; ) {
+    const entries = new DataView(new ArrayBuffer(room * entry.sizeof))
+    const view = sized(arg)
+    view.setUint32(arg.func, func, true)
+    view.setUint32(arg.count, room, true)
+    view.setBigUint64(arg.entries, addressOf(entries), true)
+    file.call(uapi.PCIEM_DMA_MAPS, view, 'mappings', undefined, entries)
+    const count = view.getUint32(arg.count, true)
+    if (count <= room) return Array.from({ length: count }, (_, index) => mappingAt(entries, index * entry.sizeof))
+    // Somebody maps while we look: ask for somewhat more than there were.
+    room = count + (count >> 2)
   }
 }
 

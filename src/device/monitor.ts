@@ -5,6 +5,7 @@ import { PciemError, UsageError } from '../errors.js'
 import * as uapi from '../uapi.js'
 import { PAGE_SIZE, isPowerOfTwo } from './options.js'
 import { SlotFile, sized } from './slot-file.js'
+import { SlotSnapshot } from './snapshot.js'
 
 export interface MonitorOptions {
   /** bytes, a power of two, 128 KiB..1 GiB; 8 MiB when left out */
@@ -33,6 +34,7 @@ export class Monitor {
   private handle: binding.PollHandle | undefined
   private isClosed = false
   private lastLost = 0n
+  private lastWaited = { times: 0, ns: 0n }
 
   /** @internal use Slot.monitor(); takes the descriptor over */
   constructor(
@@ -89,16 +91,16 @@ export class Monitor {
 
   /**
    * Hands each finished record to `each`: `length` bytes at `start` of `view`, payload and padding
-   * included, valid until it returns. Returns how many there were. If `each` throws, its record
-   * comes again.
+   * included, valid until it returns. Returns how many there were, at most `most`. If `each` throws,
+   * its record comes again.
    */
-  drain(each: (view: DataView, start: number, length: number) => void): number {
+  drain(each: (view: DataView, start: number, length: number) => void, most = Infinity): number {
     if (this.isClosed) return 0
     const producer = Number(binding.loadAcquire64(this.status, page.producer))
     let count = 0
     let handedBack = this.position
     try {
-      while (this.position < producer) {
+      while (this.position < producer && count < most) {
         const start = this.position % this.ringSize
         // Atomic, because a finished length says that the record's bytes are there too.
         const length = Atomics.load(this.words, (start + record.len) >>> 2)
@@ -118,6 +120,33 @@ export class Monitor {
       this.giveBack()
     }
     return count
+  }
+
+  /** The time of the next finished record, ns; undefined when there is none. */
+  peekTime(): bigint | undefined {
+    if (this.isClosed) return undefined
+    const producer = Number(binding.loadAcquire64(this.status, page.producer))
+    while (this.position < producer) {
+      const start = this.position % this.ringSize
+      const length = Atomics.load(this.words, (start + record.len) >>> 2)
+      if (length & uapi.PCIEM_RECORD_BUSY) return undefined
+      if (!(length & uapi.PCIEM_RECORD_SKIP)) return this.view.getBigUint64(start + record.time, true)
+      this.position += (length & ~flags) >>> 0
+    }
+    return undefined
+  }
+
+  /** What back-pressure has cost: how often a driver waited for room here, and for how many ns in all. */
+  get waited(): { times: number; ns: bigint } {
+    if (!this.isClosed) {
+      this.lastWaited = { times: Number(binding.loadAcquire64(this.status, page.waits)), ns: binding.loadAcquire64(this.status, page.waited_ns) }
+    }
+    return this.lastWaited
+  }
+
+  /** How the device stands now; what has been drained, and what waits to be, is in it. */
+  get snapshot(): SlotSnapshot {
+    return new SlotSnapshot(this.fd)
   }
 
   private giveBack(): void {
@@ -149,6 +178,7 @@ export class Monitor {
   close(): void {
     if (this.isClosed) return
     void this.lost
+    void this.waited
     this.isClosed = true
     this.handle?.close()
     for (const buffer of [this.consumer, this.status, this.data]) binding.munmap(buffer)

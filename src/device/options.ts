@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { UsageError } from '../errors.js'
 import type { RegisterMap } from '../pci.js'
-import type { LaidOutCapability } from '../pci/capability-layouts.js'
-import { checkCapability, laidOutTypes, mayRepeat } from './capability-options.js'
 import { type RegisterAttributes, type RegisterInterrupt, checkInterrupt, checkRegister } from './registers.js'
 
 export type { RegisterAttributes, RegisterInterrupt }
@@ -42,10 +40,10 @@ export interface BarOptions {
 }
 
 export type DmaMode = 'soft' | 'direct'
-export type * from '../pci/capability-layouts.js'
 
 export type Capability =
-  | LaidOutCapability
+  | { type: 'pcie' }
+  | { type: 'pm' }
   | { type: 'msi'; vectorsLog2: number; has64bit?: boolean; maskable?: boolean }
   | { type: 'msix'; vectors: number; bar: number; tableOffset: number; pbaOffset: number }
 
@@ -70,7 +68,9 @@ export interface FunctionOptions {
   ids: FunctionIds
   bars: readonly BarOptions[]
   capabilities: readonly Capability[]
-  /** Instead of ids and capabilities: the whole config space, as a trace has it. */
+  /** its interrupt pin, INTA to INTD; none when left out. Functions with the same pin share a line. */
+  intx?: 'A' | 'B' | 'C' | 'D'
+  /** Instead of ids, intx and capabilities: the whole config space, as a trace has it. */
   config?: ConfigImage
 }
 
@@ -99,8 +99,6 @@ export interface SlotOptions {
   ringEntries?: number
   /** what a bus address is: an IOVA that is checked, or a physical address; 'soft' when left out. docs/dma.md has the dangers of 'direct' */
   dmaMode?: DmaMode
-  /** on a bus that the machine has already, at a device number that is free there; a bus of its own when left out */
-  attach?: boolean
   /** the sequencer plays the device */
   sequencer?: SequencerOptions
 }
@@ -189,10 +187,8 @@ function checkBars(bars: readonly BarOptions[]): void {
 function checkCapabilities({ bars, capabilities }: FunctionOptions): void {
   const types = capabilities.map((capability) => capability.type)
   for (const capability of capabilities) {
-    const { type } = capability
-    requireThat(type === 'msi' || type === 'msix' || laidOutTypes.includes(type), `no capability '${type}'; there are msi, msix, ${laidOutTypes.join(', ')}`)
-    requireThat(mayRepeat(type) || types.filter((other) => other === type).length === 1, `a function has one ${type} capability`)
-    if (type !== 'msi' && type !== 'msix') checkCapability(capability)
+    requireThat(['pcie', 'pm', 'msi', 'msix'].includes(capability.type), `no capability '${capability.type}'; there are pcie, pm, msi and msix`)
+    requireThat(types.filter((type) => type === capability.type).length === 1, `a function has one ${capability.type} capability`)
     if (capability.type === 'msi') requireThat(capability.vectorsLog2 >= 0 && capability.vectorsLog2 <= 5, 'MSI has 1 to 32 vectors: vectorsLog2 is 0..5')
     if (capability.type !== 'msix') continue
     const { vectors, bar: index, tableOffset, pbaOffset } = capability
@@ -220,6 +216,7 @@ export function checkSlotOptions(options: SlotOptions): void {
   for (const fn of functions) {
     if (fn.config) checkConfig(fn.config)
     else checkIds(fn.ids)
+    requireThat(fn.intx === undefined || /^[A-D]$/.test(fn.intx), `intx: no pin '${fn.intx}'; there are A, B, C and D`)
     checkBars(fn.bars)
     checkCapabilities(fn)
   }

@@ -31,8 +31,8 @@ export class ProgressLine {
   }
 }
 
-/** '1234 events, 5.6 MB, lost 0' */
-export function progressText({ events, bytes, lost }: Progress): string {
+/** '1234 events, 5.6 MB, lost 0, drivers waited 12 ms' */
+export function progressText({ events, bytes, lost, waited }: Progress): string {
   const size = bytes < 1e3 ? `${bytes} B` : bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`
-  return `${events} events, ${size}, lost ${lost}`
+  return `${events} events, ${size}, lost ${lost}, drivers waited ${Math.round(Number(waited) / 1e6)} ms`
 }

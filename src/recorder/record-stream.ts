@@ -1,16 +1,30 @@
 // SPDX-License-Identifier: MIT
-// The loop of the recorder's thread: from a monitor's ring to a trace, until it is told to end or the device is gone.
+// The loop of the recorder's thread: from monitors' rings to a sink, until it is told to end or the devices are gone.
 import { kindNumbers, record } from '../trace/event.js'
+import type { ModuleFacts } from '../trace/module-facts.js'
+import type { LogLine, TraceNotes } from '../trace/notes.js'
 import type { TraceTotals } from '../trace/totals.js'
-import { flushAfterMs, type TraceWriter } from '../trace/writer.js'
+import { flushAfterMs } from '../trace/writer.js'
+import { drainInOrder } from './merge.js'
+import type { Sink } from './sink.js'
 
-/** Where raw records come from; Monitor is one. */
+type Take = (view: DataView, start: number, length: number) => void
+
+/** Where a slot's raw records come from; Monitor is one. */
 export interface RecordSource {
   readonly lost: bigint
   readonly closed: boolean
-  drain(each: (view: DataView, start: number, length: number) => void): number
+  /** at most `most` records; all that are there when left out */
+  drain(each: Take, most?: number): number
+  /** time of the next record; undefined when there is none */
+  peekTime(): bigint | undefined
   /** blocks this thread */
   wait(timeoutMs: number): boolean
+}
+
+export interface SlotSource {
+  slot: number
+  source: RecordSource
 }
 
 export type RecorderCommand = { type: 'mark'; text: string; id: number } | { type: 'stop'; reason: string }
@@ -20,51 +34,106 @@ export interface RecorderControl {
   next(): RecorderCommand | undefined
   /** a mark is on the disk */
   marked(id: number): void
-  progress(writer: TraceWriter, lost: bigint): void
+  progress(sink: Sink, lost: bigint): void
   /** what is known of the module behind a driver */
-  srcversion(driver: string): string | undefined
+  driverFacts(driver: string): ModuleFacts
+  /** sees each record, and the kernel's log; once it names a reason, the recording ends */
+  triggers?: { pulled: string | undefined; record(view: DataView, start: number): void; log(lines: readonly LogLine[]): void }
+  comms?: { see(pid: number): void; take(): TraceNotes['comms'] }
+  /** the kernel's log since the last call */
+  log?(): LogLine[]
+  /** blocks until any source has something */
+  wait(timeoutMs: number): void
 }
 
 /** How long the end of a recording may run after a driver that does not pause. */
 const lastDrainMs = 200
 
 /** Returns when the trace has been closed. Throws what writing throws. */
-export function recordStream(source: RecordSource, writer: TraceWriter, control: RecorderControl): TraceTotals {
-  const take = (view: DataView, start: number, length: number): void => {
-    writer.appendRecord(view, start, length)
-    if (view.getUint8(start + record.kind) === kindNumbers.bind) noteDriver(view, start, writer, control)
+export function recordStream(sources: readonly SlotSource[], sink: Sink, control: RecorderControl): TraceTotals {
+  return new Recording(sources, sink, control).run()
+}
+
+class Recording {
+  /** losses that a record has told of */
+  #toldLost = 0n
+  #lookedAt = 0
+  readonly #home: number | undefined
+
+  constructor(
+    readonly sources: readonly SlotSource[],
+    readonly sink: Sink,
+    readonly control: RecorderControl,
+  ) {
+    this.#home = sources[0]?.slot
   }
-  for (;;) {
-    const taken = source.drain(take)
-    writer.tick(performance.now())
-    control.progress(writer, source.lost)
-    for (let command = control.next(); command; command = control.next()) {
-      drainAll(source, take)
-      if (command.type === 'stop') return finish(source, writer, command.reason)
-      writer.mark(command.text)
-      control.marked(command.id)
+
+  run(): TraceTotals {
+    const { sources, sink, control } = this
+    for (;;) {
+      const taken = this.#drain()
+      const now = performance.now()
+      if (taken === 0 || now - this.#lookedAt >= flushAfterMs) this.#look(now)
+      const full = sink.tick(now)
+      control.progress(sink, this.#lost())
+      for (let command = control.next(); command; command = control.next()) {
+        this.#drainAll()
+        if (command.type === 'stop') return this.#finish(command.reason)
+        sink.mark(command.text)
+        control.marked(command.id)
+      }
+      const pulled = control.triggers?.pulled
+      if (pulled !== undefined) return this.#finish(`trigger: ${pulled}`)
+      if (full !== undefined) return this.#finish(full)
+      if (sources.every(({ source }) => source.closed)) return this.#finish('removed')
+      if (taken === 0) control.wait(flushAfterMs)
     }
-    if (source.closed) return finish(source, writer, 'removed')
-    if (taken === 0) source.wait(flushAfterMs)
   }
-}
 
-/** Everything that happened before now; not what a busy driver goes on to do. */
-function drainAll(source: RecordSource, take: (view: DataView, start: number, length: number) => void): void {
-  const until = performance.now() + lastDrainMs
-  while (source.drain(take) > 0 && performance.now() < until);
-}
+  #drain(): number {
+    return drainInOrder(this.sources, (slot, view, start, length) => this.#take(slot, view, start, length))
+  }
 
-function finish(source: RecordSource, writer: TraceWriter, reason: string): TraceTotals {
-  // Losses behind the last record have no record of their own.
-  const unsaid = source.lost - writer.lostCount
-  if (unsaid > 0n) writer.lost(unsaid)
-  return writer.end(reason)
-}
+  #take(slot: number, view: DataView, start: number, length: number): void {
+    const { sink, control } = this
+    sink.appendRecord(view, start, length, slot)
+    const kind = view.getUint8(start + record.kind)
+    if (kind === kindNumbers.lost) this.#toldLost += view.getBigUint64(start + record.value, true)
+    else control.comms?.see(view.getUint32(start + record.pid, true))
+    if (kind === kindNumbers.bind) this.#noteDriver(slot, view, start)
+    control.triggers?.record(view, start)
+  }
 
-function noteDriver(view: DataView, start: number, writer: TraceWriter, control: RecorderControl): void {
-  const length = view.getUint32(start + record.dataLen, true)
-  const name = Buffer.from(view.buffer, view.byteOffset + start + record.size, length).toString().replace(/\0+$/, '')
-  const srcversion = control.srcversion(name)
-  writer.driver({ func: view.getUint8(start + record.func), name, ...(srcversion === undefined ? {} : { srcversion }) })
+  /** Everything that happened before now; not what a busy driver goes on to do. */
+  #drainAll(): void {
+    const until = performance.now() + lastDrainMs
+    while (this.#drain() > 0 && performance.now() < until);
+  }
+
+  /** The kernel's log and new processes. */
+  #look(now: number): void {
+    const { control, sink } = this
+    this.#lookedAt = now
+    const log = control.log?.() ?? []
+    control.triggers?.log(log)
+    sink.notes({ log, comms: control.comms?.take() ?? [] })
+  }
+
+  #finish(reason: string): TraceTotals {
+    this.#look(performance.now())
+    // Losses behind the last record have no record of their own.
+    const untold = this.#lost() - this.#toldLost
+    if (untold > 0n) this.sink.lost(untold)
+    return this.sink.end(reason)
+  }
+
+  #lost(): bigint {
+    return this.sources.reduce((sum, { source }) => sum + source.lost, 0n)
+  }
+
+  #noteDriver(slot: number, view: DataView, start: number): void {
+    const length = view.getUint32(start + record.dataLen, true)
+    const name = Buffer.from(view.buffer, view.byteOffset + start + record.size, length).toString().replace(/\0+$/, '')
+    this.sink.driver({ ...(slot !== this.#home && { slot }), func: view.getUint8(start + record.func), name, ...this.control.driverFacts(name) })
+  }
 }

@@ -2,15 +2,15 @@
 // `pciem record`: a recorder around a command, or until somebody ends it.
 import { PciemError, exitCodes } from '../errors.js'
 import { catchSignals, runWithTerminal } from '../run/terminal.js'
-import { findSlot } from './find-slot.js'
+import { allSlots, findSlots } from './find-slot.js'
 import { ProgressLine } from './progress-line.js'
-import { Recorder, type RecorderTotals } from './recorder.js'
+import { Recorder, type RecorderOptions, type RecorderTotals } from './recorder.js'
 
-export interface RecordRequest {
-  path: string
-  /** slot number or BDF; undefined: the only device there is */
-  target: string | undefined
-  force: boolean
+export interface RecordRequest extends Omit<RecorderOptions, 'slot' | 'slotId' | 'slots' | 'command'> {
+  /** slot numbers or BDFs; none: the only device there is */
+  targets: readonly string[]
+  /** every device there is */
+  all: boolean
   command: readonly string[] | undefined
 }
 
@@ -20,7 +20,7 @@ export interface RecordResult extends RecorderTotals {
   status: number
 }
 
-/** Records a live device of any process. Throws PciemError, with exit code 3 when the trace is lossy. */
+/** Records live devices of any process. Throws PciemError, with exit code 3 when the trace is lossy. */
 export async function record(request: RecordRequest): Promise<RecordResult> {
   // From here on a signal ends the trace, not the process.
   const signals = catchSignals()
@@ -32,8 +32,10 @@ export async function record(request: RecordRequest): Promise<RecordResult> {
 }
 
 async function recordUntil(signal: Promise<NodeJS.Signals>, request: RecordRequest): Promise<RecordResult> {
-  const { path, target, force, command } = request
-  const recorder = await Recorder.start({ path, slotId: findSlot(target).slot, force, ...(command && { command: [...command] }) })
+  const { targets, all, command, ...options } = request
+  const slots = (all ? allSlots() : findSlots(targets)).map(({ slot }) => slot)
+  const recorder = await Recorder.start({ ...options, slots, ...(command && { command: [...command] }) })
+  const marks = markOnSignal(recorder)
   const line = new ProgressLine(() => recorder.progress)
   let status = 0
   let totals: RecorderTotals
@@ -49,14 +51,23 @@ async function recordUntil(signal: Promise<NodeJS.Signals>, request: RecordReque
     throw error
   } finally {
     line.close()
+    marks.stop()
   }
-  if (totals.lost > 0n) {
-    throw new PciemError(`${path} is lossy: ${totals.lost} transactions are missing of ${totals.events}; record on more CPUs, to a faster disk, or less at once`, {
-      code: 'ERR_PCIEM_LOSSY',
-      exitCode: exitCodes.incomplete,
-    })
-  }
-  return { path, status, ...totals }
+  if (totals.lost > 0n) throw lossy(options.path, totals, options.lossy ?? false)
+  return { path: options.path, status, ...totals }
+}
+
+function lossy(path: string, { lost, events }: RecorderTotals, asked: boolean): PciemError {
+  const mend = asked ? 'leave --lossy out, and the driver waits' : 'record on more CPUs, to a faster disk, or less at once'
+  return new PciemError(`${path} is lossy: ${lost} transactions are missing of ${events}; ${mend}`, { code: 'ERR_PCIEM_LOSSY', exitCode: exitCodes.incomplete })
+}
+
+/** SIGUSR1 says: something worth finding again happens now. */
+function markOnSignal(recorder: Recorder): { stop: () => void } {
+  let count = 0
+  const listener = (): void => void recorder.mark(`SIGUSR1 ${++count}`).catch(() => undefined)
+  process.on('SIGUSR1', listener)
+  return { stop: () => void process.off('SIGUSR1', listener) }
 }
 
 async function withMarks(recorder: Recorder, command: readonly string[]): Promise<number> {

@@ -1,27 +1,40 @@
 // SPDX-License-Identifier: MIT
 import { Worker } from 'node:worker_threads'
 import type { Slot } from '../device/slot.js'
-import { PciemError } from '../errors.js'
+import { PciemError, UsageError } from '../errors.js'
+import { kindsOf } from '../trace/filter.js'
 import type { TraceHeader } from '../trace/header.js'
-import { headerOfSlot } from './header.js'
+import { ownDevice } from './describe.js'
 import { type Progress, SharedProgress } from './progress.js'
 import type { RecorderCommand } from './record-stream.js'
+import type { Limits } from './sink.js'
+import { parseTrigger } from './trigger.js'
 import type { WorkerMessage, WorkerTask } from './worker.js'
 
-export interface RecorderOptions {
+export interface RecorderOptions extends Limits {
   /** the trace to write */
   path: string
   /** a slot of this process … */
   slot?: Slot
   /** … or the number of anybody's */
   slotId?: number
+  /** … or several of both, into one trace */
+  slots?: readonly (Slot | number)[]
   /** overwrite the trace if it exists */
   force?: boolean
   /** what runs while recording, for the header */
   command?: string[]
-  /** replaces what would be found out about the slot */
+  /** kinds of events, or families of them ('mmio', 'irq'); all when left out */
+  filter?: readonly string[]
+  /** a flight recorder: keep the last so many bytes in memory, and write them when the recording ends */
+  keep?: number
+  /** what ends the recording: see parseTrigger() */
+  triggers?: readonly string[]
+  /** the driver never waits: what finds no room is lost, and counted */
+  lossy?: boolean
+  /** replaces what would be found out about the slot and the machine */
   header?: Partial<TraceHeader>
-  /** of the monitor, a power of two; default 32 MiB */
+  /** of each monitor, a power of two; default 32 MiB, less for several devices */
   ringSize?: number
 }
 
@@ -32,7 +45,17 @@ export interface RecorderTotals extends Progress {
 
 const defaultRingSize = 32 << 20
 
-/** Records every transaction of one slot, from a thread of its own. */
+/** Throws UsageError where the options do not fit each other. */
+function checkOptions({ filter, triggers, keep, rotate, maxBytes, maxMs }: RecorderOptions): void {
+  for (const word of filter ?? []) if (!kindsOf(word)) throw new UsageError(`'${word}' is no kind of event, nor a family of them; e.g. mmio, dma-write, irq`)
+  for (const text of triggers ?? []) parseTrigger(text)
+  if (keep !== undefined && (rotate !== undefined || maxBytes !== undefined || maxMs !== undefined)) {
+    throw new UsageError('a ring keeps the last events and writes them once: it has no size, time or rotation of its own')
+  }
+  if (rotate !== undefined && maxBytes === undefined && maxMs === undefined) throw new UsageError('rotate at which size, or after which time? give one of them too')
+}
+
+/** Records every transaction of one or more slots, from a thread of its own. */
 export class Recorder {
   readonly path: string
   /** settles when the trace has been closed: the device is gone, or stop() was called; rejects when it could not be written on */
@@ -46,11 +69,22 @@ export class Recorder {
 
   /** Resolves when everything from now on is being recorded. */
   static async start(options: RecorderOptions): Promise<Recorder> {
-    const slot = options.slot?.id ?? options.slotId
-    if (slot === undefined) throw new TypeError('Recorder.start() needs a slot or a slotId')
-    const found = headerOfSlot(options.slot ?? slot)
-    const header: TraceHeader = { ...found, ...(options.command && { command: options.command }), ...options.header }
-    const recorder = new Recorder({ path: options.path, header, force: options.force ?? false, slot, ringSize: options.ringSize ?? defaultRingSize })
+    checkOptions(options)
+    const { path, force = false, lossy = false, filter, keep, triggers = [], maxBytes, maxMs, rotate, command } = options
+    const slots = options.slots ?? [options.slot ?? options.slotId].filter((slot) => slot !== undefined)
+    if (slots.length === 0) throw new TypeError('Recorder.start() needs a slot, a slotId or slots')
+    const recorder = new Recorder({
+      path,
+      force,
+      lossy,
+      slots: slots.map((slot) => (typeof slot === 'number' ? { slot } : { slot: slot.id, own: ownDevice(slot) })),
+      ringSize: options.ringSize ?? (slots.length > 2 ? defaultRingSize >> 2 : defaultRingSize),
+      limits: { ...(maxBytes !== undefined && { maxBytes }), ...(maxMs !== undefined && { maxMs }), ...(rotate !== undefined && { rotate }) },
+      triggers: [...triggers],
+      ...(filter && { filter: [...filter] }),
+      ...(keep !== undefined && { keep }),
+      header: { ...(command && { command }), ...options.header },
+    })
     await recorder.#ready
     return recorder
   }
@@ -76,9 +110,8 @@ export class Recorder {
         else if (message.type === 'failed') fail(new PciemError(message.message, message.options))
         else {
           this.#over = true
-          const { totals, bytes } = message
           for (const mark of this.#marks.values()) mark.reject(new PciemError(`${this.path} has ended already: the device is gone`))
-          resolve({ events: totals.events, bytes, lost: totals.lost, reason: totals.reason })
+          resolve(message.totals)
         }
       })
       this.#worker.on('error', fail)

@@ -2,21 +2,37 @@
 // The recorder's own thread. It never shares one with a model: a model that waits for the driver,
 // which waits for room in the monitor's ring, would wait for itself.
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import { Monitor, monitorSlot } from '../device/monitor.js'
+import * as binding from '../binding.js'
+import { type Monitor, monitorSlot } from '../device/monitor.js'
 import { PciemError, type PciemErrorOptions } from '../errors.js'
-import type { TraceHeader } from '../trace/header.js'
-import type { TraceTotals } from '../trace/totals.js'
-import { TraceWriter } from '../trace/writer.js'
-import { driverSrcversion } from './driver-module.js'
-import { SharedProgress } from './progress.js'
+import { kindNumbers, type EventKind } from '../trace/event.js'
+import { kindsOf } from '../trace/filter.js'
+import type { TraceDevice, TraceHeader } from '../trace/header.js'
+import { Comms } from './comms.js'
+import { recordedDevice } from './describe.js'
+import { headerOf } from './header.js'
+import { KernelLog } from './kernel-log.js'
+import { driverFacts } from './module-facts.js'
+import { type Progress, SharedProgress } from './progress.js'
 import { type RecorderCommand, recordStream } from './record-stream.js'
+import { RingSink } from './ring-sink.js'
+import { FileSink, type Limits, refuseExisting, type Sink } from './sink.js'
+import { Triggers } from './trigger.js'
 
 export interface WorkerTask {
   path: string
-  header: TraceHeader
   force: boolean
-  slot: number
+  slots: { slot: number; own?: TraceDevice }[]
   ringSize: number
+  lossy: boolean
+  /** kinds, or families of them; all when left out */
+  filter?: string[]
+  /** bytes of a flight recorder */
+  keep?: number
+  limits: Limits
+  triggers: string[]
+  /** replaces what would be found out */
+  header: Partial<TraceHeader>
   progress: SharedArrayBuffer
 }
 
@@ -24,32 +40,86 @@ export interface WorkerTask {
 export type WorkerMessage =
   | { type: 'ready' }
   | { type: 'marked'; id: number }
-  | { type: 'ended'; totals: TraceTotals; bytes: number }
+  | { type: 'ended'; totals: Progress & { reason: string } }
   | { type: 'failed'; message: string; options: Pick<PciemErrorOptions, 'code' | 'errno' | 'syscall' | 'exitCode'> }
 
+/** Without these a trace does not say which driver it was, nor where it ends. */
+const alwaysRecorded: readonly EventKind[] = ['bind', 'unbind', 'remove', 'mark', 'lost']
+
 function main(port: MessagePort, task: WorkerTask): void {
-  let monitor: Monitor | undefined
-  let writer: TraceWriter | undefined
+  const monitors: Monitor[] = []
+  const log = new KernelLog()
+  let sink: Sink | undefined
   const say = (message: WorkerMessage): void => port.postMessage(message)
   try {
-    writer = TraceWriter.create(task.path, task.header, { force: task.force })
-    monitor = monitorSlot(task.slot, { ringSize: task.ringSize })
+    if (!task.force) refuseExisting(task.path)
+    const triggers = new Triggers(task.triggers)
+    const kinds = recordedKinds(task.filter)
+    for (const { slot } of task.slots) monitors.push(monitorSlot(slot, { ringSize: task.ringSize, lossy: task.lossy, kinds: kinds?.map((kind) => kindNumbers[kind]) ?? [] }))
+    // From here on everything is being recorded, and only now: the header shows how things stood before it.
+    const known: TraceDevice[] = []
+    sink = createSink(task, () => header(task, monitors, known, kinds))
     say({ type: 'ready' })
     const shared = new SharedProgress(task.progress)
-    const totals = recordStream(monitor, writer, {
-      next: () => receiveMessageOnPort(port)?.message as RecorderCommand | undefined,
-      marked: (id) => say({ type: 'marked', id }),
-      progress: ({ events, bytes }, lost) => shared.set({ events, bytes, lost }),
-      srcversion: driverSrcversion,
-    })
-    say({ type: 'ended', totals, bytes: writer.bytes })
+    const waited = (): bigint => monitors.reduce((sum, monitor) => sum + monitor.waited.ns, 0n)
+    const { reason, lost } = recordStream(
+      task.slots.map(({ slot }, i) => ({ slot, source: monitors[i]! })),
+      sink,
+      {
+        next: () => receiveMessageOnPort(port)?.message as RecorderCommand | undefined,
+        marked: (id) => say({ type: 'marked', id }),
+        progress: ({ events, bytes }, missing) => shared.set({ events, bytes, lost: missing, waited: waited() }),
+        driverFacts,
+        triggers,
+        comms: new Comms(),
+        log: () => log.read(),
+        wait: (timeoutMs) => void binding.wait(monitors.filter(({ closed }) => !closed).map(({ fd }) => fd), timeoutMs),
+      },
+    )
+    say({ type: 'ended', totals: { reason, lost, events: sink.events, bytes: sink.bytes, waited: waited() } })
   } catch (error) {
     say(failure(error))
   } finally {
-    // At once: a driver may be waiting for room in this monitor's ring.
-    monitor?.close()
-    writer?.close()
+    // At once: a driver may be waiting for room in a monitor's ring.
+    for (const monitor of monitors) monitor.close()
+    sink?.close()
+    log.close()
   }
+}
+
+function createSink(task: WorkerTask, makeHeader: () => TraceHeader): Sink {
+  const { path, force, keep, limits } = task
+  return keep === undefined ? new FileSink(path, makeHeader, { force, limits }) : new RingSink(path, makeHeader(), { force, size: keep })
+}
+
+/** Asked for again when a new file begins: a device may be gone by then, with events of it still to be read. */
+function describeDevices({ slots }: WorkerTask, monitors: readonly Monitor[], known: TraceDevice[]): TraceDevice[] {
+  slots.forEach(({ slot, own }, i) => {
+    try {
+      known[i] = recordedDevice(monitors[i]!, slot, own)
+    } catch (error) {
+      if (!known[i]) throw error
+      const { snapshot: _, ...device } = known[i]
+      known[i] = device
+    }
+  })
+  return [...known]
+}
+
+function header(task: WorkerTask, monitors: readonly Monitor[], known: TraceDevice[], kinds: readonly EventKind[] | undefined): TraceHeader {
+  const devices = task.header.devices ?? describeDevices(task, monitors, known)
+  return {
+    ...headerOf(devices),
+    ...(kinds && { partial: [`recorded with --filter ${task.filter?.join(',')}`] }),
+    ...(task.lossy && { lossy: true }),
+    ...task.header,
+  }
+}
+
+function recordedKinds(words: readonly string[] | undefined): EventKind[] | undefined {
+  if (!words) return undefined
+  const wanted = new Set([...words.flatMap((word) => kindsOf(word) ?? []), ...alwaysRecorded])
+  return (Object.keys(kindNumbers) as EventKind[]).filter((kind) => wanted.has(kind))
 }
 
 /** Errors lose their class between threads. */

@@ -4,7 +4,8 @@ import type { Monitor } from '../device/monitor.js'
 import type { Slot } from '../device/slot.js'
 import { PciemError, UsageError } from '../errors.js'
 import type { RegisterMap } from '../pci.js'
-import { Recorder } from '../recorder/recorder.js'
+import type { Progress } from '../recorder/progress.js'
+import { Recorder, type RecorderOptions } from '../recorder/recorder.js'
 import { recordToEvent } from '../trace/event.js'
 import type { EventLog } from './event-log.js'
 
@@ -54,10 +55,20 @@ export class Device {
     this.log.lost = this.monitor.lost
   }
 
-  async recordStart(path: string, force: boolean): Promise<void> {
+  async recordStart(options: Omit<RecorderOptions, 'slot' | 'slotId' | 'slots'>): Promise<void> {
     if (this.recorder) throw new UsageError(`already recording to ${this.recording}; \`record stop\` first`)
-    this.recorder = await Recorder.start({ path, slot: this.slot, force })
-    this.recording = path
+    this.recorder = await Recorder.start({ ...options, slot: this.slot })
+    this.recording = options.path
+  }
+
+  /** How far the recording has come; undefined when there is none. */
+  get recordProgress(): Progress | undefined {
+    return this.recorder?.progress
+  }
+
+  async recordMark(text: string): Promise<void> {
+    if (!this.recorder) throw new UsageError('not recording; `record start FILE` first')
+    await this.recorder.mark(text)
   }
 
   async recordStop(): Promise<Awaited<ReturnType<Recorder['stop']>>> {

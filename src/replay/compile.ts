@@ -163,8 +163,7 @@ export class Compiler {
       case 'dma-read':
         return this.#act(event, index, uapi.PCIEM_SEQ_DO_DMA_READ)
       case 'irq':
-        if (irqKinds[Number(event.value)]?.startsWith('intx')) unsupported(event, 'an INTx interrupt')
-        return this.#act(event, index, uapi.PCIEM_SEQ_DO_IRQ)
+        return this.#act(event, index, isIntx(event) ? uapi.PCIEM_SEQ_DO_INTX : uapi.PCIEM_SEQ_DO_IRQ)
       case 'mark':
         return this.#commandMark(event, index)
       case 'bind':
@@ -300,10 +299,11 @@ export class Compiler {
       index,
       cause: this.#causes.indexOf(event.cause),
       addr: event.addr,
-      value: 0n,
+      // of INTx, the level
+      value: op === uapi.PCIEM_SEQ_DO_INTX ? event.value : 0n,
       mask: 0n,
     }
-    if (op !== uapi.PCIEM_SEQ_DO_IRQ) {
+    if (event.kind !== 'irq') {
       if (event.flags & flagDataLost) return void (this.summary.stopped = { index, reason: 'lost' })
       if (!event.data?.length) return
       step.data = event.data
@@ -377,6 +377,10 @@ export function onlyDevice(header: TraceHeader): TraceDevice {
 /** A value with all bits of an access of `width` bytes set. */
 export function allOnes(width: number): bigint {
   return (1n << BigInt(width * 8)) - 1n
+}
+
+function isIntx({ value }: TraceEvent): boolean {
+  return irqKinds[Number(value)]?.startsWith('intx') ?? false
 }
 
 function textOf({ data }: TraceEvent): string {

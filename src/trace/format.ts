@@ -180,7 +180,7 @@ function placeOf(event: TraceEvent, options: FormatOptions): string {
       return `cfg+0x${offset.toString(16).padStart(2, '0')}${name === undefined ? '' : ` ${name}`}`
     }
     case 'irq':
-      return irqKinds[Number(event.value)]?.startsWith('intx') ? '' : `vector ${event.addr}`
+      return irqKinds[Number(event.value)]?.startsWith('intx') ? `INT${'?ABCD'[Number(event.addr)] ?? '?'}` : `vector ${event.addr}`
     case 'dma-read':
     case 'dma-write':
     case 'dma-atomic':

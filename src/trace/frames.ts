@@ -6,7 +6,7 @@ import { Packr, Unpackr } from 'msgpackr'
 import { BadPayload } from './errors.js'
 import { checkShape } from './payload-shape.js'
 
-export const frameKinds = { header: 1, events: 2, blob: 3, mark: 4, lost: 5, index: 6, end: 7 } as const
+export const frameKinds = { header: 1, events: 2, blob: 3, mark: 4, lost: 5, index: 6, end: 7, notes: 8 } as const
 
 export const extType = 0x50
 export const sync = Buffer.from([0xd7, 0x50, 0x43, 0x49, 0x65, 0x4d, 0x0d, 0x0a])

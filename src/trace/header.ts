@@ -2,6 +2,8 @@
 // What a trace says of the device and the machine it was recorded on: enough to build the device again.
 import type { Register, RegisterField, RegisterMap } from '../pci.js'
 import { BadPayload } from './errors.js'
+import { type ModuleFacts, packModule, unpackModule } from './module-facts.js'
+import { packSnapshot, type TraceSnapshot, unpackSnapshot } from './snapshot.js'
 import { type Fields, bytesField, listField, mapField, packable, textField, u64Field, uintField } from './fields.js'
 
 export const formatVersion = 1
@@ -36,7 +38,7 @@ export interface TraceFunction {
   /** 4096 bytes each: the registers, the bits a driver may write, the bits that writing a one clears */
   config: { value: Uint8Array; writable: Uint8Array; w1c: Uint8Array }
   bars: TraceBar[]
-  driver?: { name: string; srcversion?: string }
+  driver?: { name: string } & ModuleFacts
 }
 
 export interface TraceDevice {
@@ -44,6 +46,8 @@ export interface TraceDevice {
   domain: number
   functions: TraceFunction[]
   dmaMode: 'soft' | 'direct'
+  /** how it stood as the recording began, if it was on the bus by then */
+  snapshot?: TraceSnapshot
 }
 
 export interface TraceHeader {
@@ -53,8 +57,16 @@ export interface TraceHeader {
   tool: string
   /** ISO 8601 */
   created: string
-  kernel: { release: string; version: string; cpus: number }
+  kernel: { release: string; version: string; cpus: number; cmdline?: string }
+  /** pciem.ko */
+  module?: ModuleFacts
   command?: string[]
+  /** the driver was not waited for: what found no room was lost */
+  lossy?: boolean
+  /** only the last `size` bytes of records were kept, and `dropped` events before them were not */
+  ring?: { size: number; dropped: number }
+  /** which one of a recording in several files, from 0 */
+  part?: number
   devices: TraceDevice[]
   /** put together from a damaged file */
   recovered?: boolean
@@ -69,17 +81,27 @@ export function tagOf(header: TraceHeader): number {
 
 /** The header as it is packed: keys in one order, whole numbers over 2^32 as 64-bit integers. */
 export function packHeader(header: TraceHeader): object {
-  const { version, uuid, tool, created, kernel, command, recovered, partial, devices } = header
+  const { version, uuid, tool, created, kernel, module, command, lossy, ring, part, recovered, partial, devices } = header
   return {
     version,
     uuid,
     tool,
     created,
-    kernel: { release: kernel.release, version: kernel.version, cpus: kernel.cpus },
+    kernel: { release: kernel.release, version: kernel.version, cpus: kernel.cpus, ...(kernel.cmdline !== undefined && { cmdline: kernel.cmdline }) },
+    ...(module && { module: packModule(module) }),
     ...(command && { command }),
+    ...(lossy && { lossy }),
+    ...(ring && { ring: { size: packable(ring.size), dropped: packable(ring.dropped) } }),
+    ...(part !== undefined && { part }),
     ...(recovered && { recovered }),
     ...(partial && { partial }),
-    devices: devices.map(({ slot, domain, dmaMode, functions }) => ({ slot, domain, dmaMode, functions: functions.map(packFunction) })),
+    devices: devices.map(({ slot, domain, dmaMode, functions, snapshot }) => ({
+      slot,
+      domain,
+      dmaMode,
+      functions: functions.map(packFunction),
+      ...(snapshot && { snapshot: packSnapshot(snapshot) }),
+    })),
   }
 }
 
@@ -89,7 +111,7 @@ function packFunction({ func, bdf, config, bars, driver }: TraceFunction): objec
     bdf,
     config: { value: Buffer.from(config.value), writable: Buffer.from(config.writable), w1c: Buffer.from(config.w1c) },
     bars: bars.map(packBar),
-    ...(driver && { driver: { name: driver.name, ...(driver.srcversion !== undefined && { srcversion: driver.srcversion }) } }),
+    ...(driver && { driver: { name: driver.name, ...packModule(driver) } }),
   }
 }
 
@@ -131,12 +153,21 @@ export function unpackHeader(map: Fields): TraceHeader {
       release: textField(kernel.release, 'kernel.release'),
       version: textField(kernel.version, 'kernel.version'),
       cpus: uintField(kernel.cpus, 'kernel.cpus'),
+      ...(kernel.cmdline === undefined ? {} : { cmdline: textField(kernel.cmdline, 'kernel.cmdline') }),
     },
+    ...(map.module === undefined ? {} : { module: unpackModule(mapField(map.module, 'module'), 'module') }),
     ...(map.command === undefined ? {} : { command: listField(map.command, 'command', 65536).map((word) => textField(word, 'command')) }),
+    ...(map.lossy === true ? { lossy: true } : {}),
+    ...(map.ring === undefined ? {} : { ring: unpackRing(mapField(map.ring, 'ring')) }),
+    ...(map.part === undefined ? {} : { part: uintField(map.part, 'part') }),
     ...(map.recovered === true ? { recovered: true } : {}),
     ...(map.partial === undefined ? {} : { partial: listField(map.partial, 'partial', 65536).map((reason) => textField(reason, 'partial')) }),
     devices: listField(map.devices, 'devices', 32).map((device) => unpackDevice(mapField(device, 'device'))),
   }
+}
+
+function unpackRing(map: Fields): { size: number; dropped: number } {
+  return { size: uintField(map.size, 'ring.size'), dropped: uintField(map.dropped, 'ring.dropped') }
 }
 
 function unpackDevice(map: Fields): TraceDevice {
@@ -147,6 +178,7 @@ function unpackDevice(map: Fields): TraceDevice {
     domain: uintField(map.domain, 'domain', 0xffffffff),
     functions: listField(map.functions, 'functions', 8).map((fn) => unpackFunction(mapField(fn, 'function'))),
     dmaMode,
+    ...(map.snapshot === undefined ? {} : { snapshot: unpackSnapshot(mapField(map.snapshot, 'snapshot')) }),
   }
 }
 
@@ -159,10 +191,7 @@ function unpackFunction(map: Fields): TraceFunction {
     config: { value: plane(config.value), writable: plane(config.writable), w1c: plane(config.w1c) },
     bars: listField(map.bars, 'bars', 7).map((bar) => unpackBar(mapField(bar, 'bar'))),
     ...(driver && {
-      driver: {
-        name: textField(driver.name, 'driver.name'),
-        ...(driver.srcversion === undefined ? {} : { srcversion: textField(driver.srcversion, 'driver.srcversion') }),
-      },
+      driver: { name: textField(driver.name, 'driver.name'), ...unpackModule(driver, 'driver') },
     }),
   }
 }

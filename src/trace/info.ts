@@ -2,6 +2,7 @@
 import { type EventKind, flagPending, irqKinds, type TraceEvent } from './event.js'
 import { formatPlace, TraceNames } from './format.js'
 import { frameKinds, headBytes } from './frames.js'
+import type { LogLine, TraceNotes } from './notes.js'
 import type { TraceReader } from './reader.js'
 
 export interface RegisterCount {
@@ -28,7 +29,19 @@ export interface DataCount {
   bytes: number
 }
 
+export interface ProcessCount {
+  pid: number
+  /** undefined: the recorder did not learn it */
+  comm: string | undefined
+  /** events */
+  count: number
+}
+
 export interface TraceSummary {
+  /** in whose time events happened: an interrupt's happen in anybody's */
+  processes: ProcessCount[]
+  /** the kernel's, while the recording ran */
+  log: LogLine[]
   bytes: number
   complete: boolean
   reason: string | undefined
@@ -51,6 +64,12 @@ export interface TraceSummary {
 /** How many different places are counted; the rest is a hostile or a very long trace. */
 const mostPlaces = 65536
 
+/** The busiest first. */
+function countProcesses(pids: ReadonlyMap<number, number>, { comms }: TraceNotes): ProcessCount[] {
+  const names = new Map(comms.map(({ pid, comm }) => [pid, comm]))
+  return [...pids].sort(([, a], [, b]) => b - a).map(([pid, count]) => ({ pid, comm: names.get(pid), count }))
+}
+
 /** Reads all of a trace and adds it up. */
 export function summarizeTrace(reader: TraceReader): TraceSummary {
   const names = new TraceNames(reader.header)
@@ -58,6 +77,8 @@ export function summarizeTrace(reader: TraceReader): TraceSummary {
   const places = new Map<string, RegisterCount>()
   const vectors = new Map<string, VectorCount>()
   const dma: TraceSummary['dma'] = {}
+  const pids = new Map<number, number>()
+  const notes = reader.notes()
   let events = 0
   let lost = 0n
   let dataBytes = 0
@@ -71,6 +92,7 @@ export function summarizeTrace(reader: TraceReader): TraceSummary {
     if (event.kind === 'lost') lost += event.value
     else if (event.kind === 'irq') countVector(vectors, event)
     else if (event.width > 0 && event.kind !== 'mmio-read-completion') countPlace(places, formatPlace(event, names.options(event)), event)
+    if (event.pid !== 0) pids.set(event.pid, (pids.get(event.pid) ?? 0) + 1)
     dataBytes += event.data?.length ?? 0
     if (!event.kind.startsWith('dma-') || !event.data) continue
     const moved = (dma[event.kind] ??= { transfers: 0, bytes: 0 })
@@ -83,6 +105,8 @@ export function summarizeTrace(reader: TraceReader): TraceSummary {
     reason: reader.totals?.reason,
     events,
     lost,
+    processes: countProcesses(pids, notes),
+    log: notes.log,
     kinds,
     registers: [...places.values()].sort((a, b) => b.reads + b.writes - a.reads - a.writes),
     vectors: [...vectors.values()].sort((a, b) => b.count - a.count),

@@ -8,6 +8,7 @@ import { type Frame, FrameSource } from './frame-source.js'
 import { codecNone, frameKinds, headBytes } from './frames.js'
 import { type TraceHeader, tagOf, unpackHeader } from './header.js'
 import { type Segment, unpackIndex } from './index-table.js'
+import { type TraceNotes, unpackNotes } from './notes.js'
 import { kindCounts, type TraceTotals, unpackTotals } from './totals.js'
 
 export interface EventRange {
@@ -92,17 +93,32 @@ export class TraceReader {
     }
   }
 
+  /** What the recorder learned beside the events; reads all of the file. Throws TraceFormatError. */
+  notes(): TraceNotes {
+    const all: TraceNotes = { log: [], comms: [] }
+    for (const frame of this.frames()) {
+      if (frame.head.kind !== frameKinds.notes) continue
+      const { log, comms } = this.#guard(frame, () => unpackNotes(frame.payload()))
+      all.log.push(...log)
+      all.comms.push(...comms)
+    }
+    return all
+  }
+
   close(): void {
     this.#source.close()
   }
 
   /** A recording that began before the driver came knows it only at its end. */
   #nameDrivers(): void {
-    for (const fn of this.header.devices[0]?.functions ?? []) {
-      const bound = this.totals?.drivers.find(({ func }) => func === fn.func)
-      if (fn.driver || !bound) continue
-      const { func: _, ...driver } = bound
-      fn.driver = driver
+    const home = this.header.devices[0]?.slot
+    for (const device of this.header.devices) {
+      for (const fn of device.functions) {
+        const bound = this.totals?.drivers.find(({ slot, func }) => (slot ?? home) === device.slot && func === fn.func)
+        if (fn.driver || !bound) continue
+        const { slot: _slot, func: _func, ...driver } = bound
+        fn.driver = driver
+      }
     }
   }
 

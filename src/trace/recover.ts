@@ -10,6 +10,7 @@ import { type Frame, FrameSource } from './frame-source.js'
 import { frameKinds, headBytes } from './frames.js'
 import { type TraceHeader, unpackHeader } from './header.js'
 import { ownPayload } from './reader.js'
+import { unpackNotes } from './notes.js'
 import { TraceWriter } from './writer.js'
 
 export interface Recovery {
@@ -40,7 +41,9 @@ class Rescue {
   #reason: string | undefined
   #gap = false
   #everGap = false
-  #expected: bigint | undefined
+  /** numbers are missing by intent: how many a gap has swallowed cannot be told */
+  #partial = false
+  readonly #expected = new Map<number, bigint>()
 
   constructor(readonly source: FrameSource) {}
 
@@ -48,6 +51,7 @@ class Rescue {
     const first = this.#frames().next()
     if (first.done) throw this.#nothing()
     const header = this.#header(first.value)
+    this.#partial = header.partial !== undefined
     const decoder = new EventDecoder(header.devices[0]?.slot ?? 0, { lenient: true })
     const writer = TraceWriter.create(out, { ...header, uuid: randomUUID(), recovered: true }, options)
     this.#result.badBytes = 0
@@ -118,6 +122,8 @@ class Rescue {
         for (let i = 0; i < decoder.batch.count; i++) this.#event(decoder.event(i), writer)
       } else if (kind === frameKinds.mark || kind === frameKinds.lost) {
         this.#event(decoder.special(kind === frameKinds.mark ? 'mark' : 'lost', frame.payload()), writer)
+      } else if (kind === frameKinds.notes) {
+        writer.notes(unpackNotes(frame.payload()))
       } else if (kind === frameKinds.end) {
         const { reason } = frame.payload()
         this.#reason = typeof reason === 'string' ? reason : 'stopped'
@@ -129,16 +135,17 @@ class Rescue {
   }
 
   #event(event: TraceEvent, writer: TraceWriter): void {
-    if (this.#gap && this.#expected !== undefined && event.seq > this.#expected) {
-      const missing = event.seq - this.#expected
-      writer.append({ ...event, kind: 'lost', seq: this.#expected - 1n, value: missing, cause: 0n, data: undefined! })
+    const expected = this.#expected.get(event.slot)
+    if (this.#gap && expected !== undefined && event.seq > expected && !this.#partial) {
+      const missing = event.seq - expected
+      writer.append({ ...event, kind: 'lost', seq: expected - 1n, value: missing, cause: 0n, data: undefined! })
       this.#result.lost += missing
     }
     this.#gap = false
     if (event.kind === 'lost') this.#result.lost += event.value
     if (event.flags & flagDataLost) this.#result.dataLost++
     this.#result.events++
-    this.#expected = event.seq + (event.flags & flagCoalesced ? 2n : 1n)
+    this.#expected.set(event.slot, event.seq + (event.flags & flagCoalesced ? 2n : 1n))
     writer.append(event)
   }
 }

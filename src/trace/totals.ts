@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
+import { type ModuleFacts, packModule, unpackModule } from './module-facts.js'
 import { type EventKind, kindNames, kindNumbers } from './event.js'
 import { type Fields, listField, mapField, packable, textField, u64Field, uintField } from './fields.js'
 
 /** A driver that bound while the recording ran. */
-export interface BoundDriver {
+export interface BoundDriver extends ModuleFacts {
+  /** undefined: the trace's first device */
+  slot?: number
   func: number
   name: string
-  srcversion?: string
 }
 
 /** What END says of a whole trace. */
@@ -42,6 +44,12 @@ export function packTotals(totals: TraceTotals): object {
     blobBytes: packable(totals.blobBytes),
     firstTime: packable(totals.firstTime),
     lastTime: packable(totals.lastTime),
+    drivers: totals.drivers.map((driver) => ({
+      ...(driver.slot !== undefined && { slot: driver.slot }),
+      func: driver.func,
+      name: driver.name,
+      ...packModule(driver),
+    })),
     ...(index === undefined ? {} : { index: packable(index) }),
   }
 }
@@ -63,11 +71,12 @@ export function unpackTotals(map: Fields): TraceTotals {
     firstTime: u64Field(map.firstTime, 'firstTime'),
     lastTime: u64Field(map.lastTime, 'lastTime'),
     drivers: listField(map.drivers ?? [], 'drivers', maxDrivers).map((row) => {
-      const { func, name, srcversion } = mapField(row, 'driver')
+      const driver = mapField(row, 'driver')
       return {
-        func: uintField(func, 'driver.func', 7),
-        name: textField(name, 'driver.name'),
-        ...(srcversion === undefined ? {} : { srcversion: textField(srcversion, 'driver.srcversion') }),
+        ...(driver.slot === undefined ? {} : { slot: uintField(driver.slot, 'driver.slot', 0xffffffff) }),
+        func: uintField(driver.func, 'driver.func', 7),
+        name: textField(driver.name, 'driver.name'),
+        ...unpackModule(driver, 'driver'),
       }
     }),
     ...(map.index === undefined ? {} : { index: uintField(map.index, 'index') }),

@@ -8,6 +8,7 @@ import { FileWriter } from './file-writer.js'
 import { codecDeflate, encodeFrame, frameKinds } from './frames.js'
 import { packHeader, tagOf, type TraceHeader } from './header.js'
 import { maxSegments, packIndex, type Segment } from './index-table.js'
+import { packNotes, type TraceNotes } from './notes.js'
 import { type BoundDriver, kindCounts, maxDrivers, packTotals, type TraceTotals } from './totals.js'
 
 export interface WriterOptions {
@@ -53,6 +54,7 @@ export class TraceWriter {
   #firstTime: bigint | undefined
   #lastTime = 0n
   #lastSeq = 0n
+  #lastSlot: number
   #waitingSince: number | undefined
   #storeData = 0
   #failure: PciemError | undefined
@@ -66,7 +68,7 @@ export class TraceWriter {
     this.header = header
     this.#tag = tagOf(header)
     this.#compress = options.compress ?? true
-    this.#homeSlot = header.devices[0]?.slot ?? 0
+    this.#lastSlot = this.#homeSlot = header.devices[0]?.slot ?? 0
     this.#file = new FileWriter(path, options.force ?? false)
     this.#frame(frameKinds.header, packHeader(header), this.#compress)
     this.#sync()
@@ -86,12 +88,12 @@ export class TraceWriter {
     return this.#lost
   }
 
-  /** One raw kernel record, `len` bytes with its payload; nothing is allocated but for payloads. */
-  appendRecord(view: DataView, start: number, len: number): void {
+  /** One raw kernel record of a slot, `len` bytes with its payload; nothing is allocated but for payloads. */
+  appendRecord(view: DataView, start: number, len: number, slot: number = this.#homeSlot): void {
     const shape = view.getUint32(start + record.kind, true)
     const kind = shape & 0xff
-    if (kind === readCompletion && this.#coalesce(view, start)) return
-    if (kind === 0 || kind >= markKind) return this.append(recordToEvent(view, start, this.#homeSlot))
+    if (kind === readCompletion && this.#coalesce(view, start, slot)) return
+    if (kind === 0 || kind >= markKind) return this.append(recordToEvent(view, start, slot))
     const dataLength = view.getUint32(start + record.dataLen, true)
     const batch = this.#batch
     if (batch.count === maxEvents) this.flush()
@@ -118,6 +120,10 @@ export class TraceWriter {
     batch.valueLo[i] = view.getUint32(start + record.value, true)
     batch.valueHi[i] = view.getUint32(start + record.value + 4, true)
     batch.data[i] = data
+    if (slot !== this.#homeSlot) {
+      batch.slot[i] = (slot ^ this.#homeSlot) >>> 0
+      batch.hasSlots = true
+    }
     if (data !== 0 && this.#blobs.unwrittenBytes >= blobFrameBytes) this.flush()
   }
 
@@ -156,9 +162,18 @@ export class TraceWriter {
     this.#special({ ...this.#now('lost'), value: count })
   }
 
+  /** What was learned beside the events; it stands behind those so far. */
+  notes(notes: TraceNotes): void {
+    if (notes.log.length === 0 && notes.comms.length === 0) return
+    this.flush()
+    this.#frame(frameKinds.notes, packNotes(notes), this.#compress)
+  }
+
   /** A driver has bound: END will say so. */
   driver(driver: BoundDriver): void {
-    const known = this.#drivers.some(({ func, name, srcversion }) => func === driver.func && name === driver.name && srcversion === driver.srcversion)
+    const known = this.#drivers.some(
+      ({ slot, func, name, srcversion }) => slot === driver.slot && func === driver.func && name === driver.name && srcversion === driver.srcversion,
+    )
     if (!known && this.#drivers.length < maxDrivers) this.#drivers.push(driver)
   }
 
@@ -170,6 +185,7 @@ export class TraceWriter {
     const first = join(batch.seqLo[0]!, batch.seqHi[0]!)
     const last = batch.count - 1
     this.#lastSeq = join(batch.seqLo[last]!, batch.seqHi[last]!)
+    this.#lastSlot = (batch.slot[last]! ^ this.#homeSlot) >>> 0
     this.#lastTime = join(batch.timeLo[last]!, batch.timeHi[last]!)
     this.#firstTime ??= join(batch.timeLo[0]!, batch.timeHi[0]!)
     if (!this.#segmentOpen) this.#openSegment(first)
@@ -221,10 +237,10 @@ export class TraceWriter {
   }
 
   /** Turns the request that came just before into an answered read. */
-  #coalesce(view: DataView, start: number): boolean {
+  #coalesce(view: DataView, start: number, slot: number): boolean {
     const batch = this.#batch
     const i = batch.count - 1
-    if (i < 0 || (batch.shape[i]! & 0xff) !== readRequest) return false
+    if (i < 0 || (batch.slot[i]! ^ this.#homeSlot) >>> 0 !== slot || (batch.shape[i]! & 0xff) !== readRequest) return false
     const requestLo = batch.seqLo[i]!
     const requestHi = batch.seqHi[i]!
     const nextLo = (requestLo + 1) >>> 0
@@ -268,6 +284,7 @@ export class TraceWriter {
     this.#firstTime ??= event.time
     this.#lastTime = event.time
     this.#lastSeq = event.seq
+    this.#lastSlot = event.slot
     this.#flushed++
     this.#counts[kindNumbers[event.kind]]!++
     if (event.kind === 'lost') {
@@ -286,7 +303,7 @@ export class TraceWriter {
     return {
       seq: this.#lastSeq,
       kind,
-      slot: this.#homeSlot,
+      slot: this.#lastSlot,
       func: 0,
       bar: null,
       width: 0,

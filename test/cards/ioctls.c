@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* Every call, with what it must refuse: sizes, states, indexes, pointers, reserved fields. */
+#include <stdbool.h>
+
 #include "card.h"
 
-static const struct {
+static const struct newcall {
 	const char *name;
 	unsigned long nr;
 	uint32_t size;
@@ -24,35 +26,47 @@ static const struct {
 	{ "DMA_HISTORY", PCIEM_DMA_HISTORY, sizeof(struct pciem_dma_history) },
 	{ "DMA_MODE", PCIEM_DMA_MODE, sizeof(struct pciem_dma_mode) },
 	{ "REMOVE", PCIEM_REMOVE, sizeof(struct pciem_remove) },
-	{ "CAPABILITY_ADD", PCIEM_CAPABILITY_ADD, sizeof(struct pciem_capability_add) },
-	{ "AER_INJECT", PCIEM_AER_INJECT, sizeof(struct pciem_aer_inject) },
 	{ "BAR_REGISTER", PCIEM_BAR_REGISTER, sizeof(struct pciem_bar_register) },
 	{ "BAR_INTERRUPT", PCIEM_BAR_INTERRUPT, sizeof(struct pciem_bar_interrupt) },
 	{ "BAR_UPDATE", PCIEM_BAR_UPDATE, sizeof(struct pciem_bar_update) },
 	{ "WATCH", PCIEM_WATCH, sizeof(struct pciem_watch) },
 	{ "UNWATCH", PCIEM_UNWATCH, sizeof(struct pciem_unwatch) },
 	{ "WATCH_INFO", PCIEM_WATCH_INFO, sizeof(struct pciem_watch_info) },
+	{ "INTX", PCIEM_INTX, sizeof(struct pciem_intx_level) },
 };
+
+/* What a monitor's descriptor answers. */
+static const struct newcall snapshots[] = {
+	{ "CONFIG", PCIEM_CONFIG, sizeof(struct pciem_config) },
+	{ "BAR_RANGES", PCIEM_BAR_RANGES, sizeof(struct pciem_bar_ranges) },
+	{ "BAR_BYTES", PCIEM_BAR_BYTES, sizeof(struct pciem_bar_bytes) },
+	{ "DMA_MAPS", PCIEM_DMA_MAPS, sizeof(struct pciem_dma_maps) },
+};
+
+static void sizes_of(int fd, const struct newcall *call)
+{
+	union { uint32_t size; char bytes[2 * 4096]; } arg;
+
+	printf("  sizes of %s\n", call->name);
+	memset(&arg, 0, sizeof(arg));
+	REFUSED(EINVAL, ioctl(fd, call->nr, &arg));
+	arg.size = call->size - 1;
+	REFUSED(EINVAL, ioctl(fd, call->nr, &arg));
+	arg.size = 4097;
+	REFUSED(E2BIG, ioctl(fd, call->nr, &arg));
+	arg.size = call->size + 8;
+	arg.bytes[call->size] = 1;
+	REFUSED(E2BIG, ioctl(fd, call->nr, &arg));
+	REFUSED(EFAULT, ioctl(fd, call->nr, (void *)16));
+	REFUSED(EFAULT, ioctl(fd, call->nr, (void *)-4096L));
+}
 
 static void sizes(int fd)
 {
-	union { uint32_t size; char bytes[2 * 4096]; } arg;
 	unsigned int i;
 
-	for (i = 0; i < sizeof(news) / sizeof(news[0]); i++) {
-		printf("  sizes of %s\n", news[i].name);
-		memset(&arg, 0, sizeof(arg));
-		REFUSED(EINVAL, ioctl(fd, news[i].nr, &arg));
-		arg.size = news[i].size - 1;
-		REFUSED(EINVAL, ioctl(fd, news[i].nr, &arg));
-		arg.size = 4097;
-		REFUSED(E2BIG, ioctl(fd, news[i].nr, &arg));
-		arg.size = news[i].size + 8;
-		arg.bytes[news[i].size] = 1;
-		REFUSED(E2BIG, ioctl(fd, news[i].nr, &arg));
-		REFUSED(EFAULT, ioctl(fd, news[i].nr, (void *)16));
-		REFUSED(EFAULT, ioctl(fd, news[i].nr, (void *)-4096L));
-	}
+	for (i = 0; i < sizeof(news) / sizeof(news[0]); i++)
+		sizes_of(fd, &news[i]);
 }
 
 static void unknown(int fd)
@@ -172,6 +186,120 @@ static void config(int fd)
 	REFUSED(EINVAL, ioctl(fd, PCIEM_CONFIG, &c));
 }
 
+static void snapshot_config(int mon)
+{
+	unsigned char bytes[8];
+	struct pciem_config c = { .size = sizeof(c), .length = 4, .data = (uintptr_t)bytes };
+
+	CHECK(!ioctl(mon, PCIEM_CONFIG, &c) && !memcmp(bytes, "\xb7\x1d\x10\x0e", 4), "the ids");
+	c.plane = PCIEM_CONFIG_WRITABLE;
+	c.offset = 4;
+	CHECK(!ioctl(mon, PCIEM_CONFIG, &c) && bytes[0] & 2, "memory enable may be written");
+	c.flags = PCIEM_CONFIG_SET;
+	REFUSED(EPERM, ioctl(mon, PCIEM_CONFIG, &c));
+	c.flags = 2;
+	REFUSED(EINVAL, ioctl(mon, PCIEM_CONFIG, &c));
+	c.flags = 0;
+	c.plane = 3;
+	REFUSED(EINVAL, ioctl(mon, PCIEM_CONFIG, &c));
+	c.plane = 0;
+	c.func = 1;
+	REFUSED(ENOENT, ioctl(mon, PCIEM_CONFIG, &c));
+	c.func = 0;
+	c.length = 4093;
+	REFUSED(EINVAL, ioctl(mon, PCIEM_CONFIG, &c));
+	c.length = 4;
+	c.data = 8;
+	REFUSED(EFAULT, ioctl(mon, PCIEM_CONFIG, &c));
+}
+
+static void snapshot_ranges(int mon)
+{
+	struct pciem_bar_range r[4] = { 0 };
+	struct pciem_bar_ranges arg = { .size = sizeof(arg), .count = 4, .ranges = (uintptr_t)r };
+
+	CHECK(!ioctl(mon, PCIEM_BAR_RANGES, &arg), "BAR0");
+	CHECK(arg.count >= 1 && arg.bar_size == BAR_SIZE && arg.phys, "is on the bus");
+	CHECK(!r[0].offset && r[0].length, "its first range");
+	arg = (struct pciem_bar_ranges) { .size = sizeof(arg) };
+	CHECK(!ioctl(mon, PCIEM_BAR_RANGES, &arg) && arg.count >= 1, "how many there are");
+	arg.ranges = 8;
+	arg.flags = 0;
+	REFUSED(EFAULT, ioctl(mon, PCIEM_BAR_RANGES, &arg));
+	arg.count = 0;
+	arg.flags = 1;
+	REFUSED(EINVAL, ioctl(mon, PCIEM_BAR_RANGES, &arg));
+	arg.flags = 0;
+	arg.reserved = 1;
+	REFUSED(EINVAL, ioctl(mon, PCIEM_BAR_RANGES, &arg));
+	arg.reserved = 0;
+	arg.bar_index = 5;
+	REFUSED(ENOENT, ioctl(mon, PCIEM_BAR_RANGES, &arg));
+	arg.bar_index = 6;
+	REFUSED(EINVAL, ioctl(mon, PCIEM_BAR_RANGES, &arg));
+	arg.bar_index = 0;
+	arg.func = 8;
+	REFUSED(EINVAL, ioctl(mon, PCIEM_BAR_RANGES, &arg));
+}
+
+static void snapshot_bytes(int mon)
+{
+	static char bytes[BAR_SIZE];
+	struct pciem_bar_bytes arg = { .size = sizeof(arg), .length = BAR_SIZE, .data = (uintptr_t)bytes };
+
+	CHECK(!ioctl(mon, PCIEM_BAR_BYTES, &arg), "all of BAR0");
+	arg.offset = 1;
+	REFUSED(EINVAL, ioctl(mon, PCIEM_BAR_BYTES, &arg));
+	arg.offset = -1ULL;
+	arg.length = 2;
+	REFUSED(EINVAL, ioctl(mon, PCIEM_BAR_BYTES, &arg));
+	arg.offset = 0;
+	arg.length = -1ULL;
+	REFUSED(EINVAL, ioctl(mon, PCIEM_BAR_BYTES, &arg));
+	arg.length = 0;
+	REFUSED(EINVAL, ioctl(mon, PCIEM_BAR_BYTES, &arg));
+	arg.length = 4;
+	arg.reserved = 1;
+	REFUSED(EINVAL, ioctl(mon, PCIEM_BAR_BYTES, &arg));
+	arg.reserved = 0;
+	arg.bar_index = 5;
+	REFUSED(ENOENT, ioctl(mon, PCIEM_BAR_BYTES, &arg));
+	arg.bar_index = 0;
+	arg.func = 1;
+	REFUSED(ENOENT, ioctl(mon, PCIEM_BAR_BYTES, &arg));
+	arg.func = 0;
+	arg.data = 8;
+	REFUSED(EFAULT, ioctl(mon, PCIEM_BAR_BYTES, &arg));
+}
+
+static void snapshot(int fd, int mon, bool on_bus)
+{
+	struct pciem_bar_ranges ranges = { .size = sizeof(ranges) };
+	struct pciem_bar_bytes data = { .size = sizeof(data), .length = 1, .data = (uintptr_t)&data };
+	struct pciem_dma_maps maps = { .size = sizeof(maps) };
+	struct pciem_remove remove = { .size = sizeof(remove) };
+	unsigned int i;
+
+	REFUSED(ENOTTY, ioctl(fd, PCIEM_BAR_RANGES, &ranges));
+	REFUSED(ENOTTY, ioctl(fd, PCIEM_BAR_BYTES, &data));
+	REFUSED(ENOTTY, ioctl(mon, PCIEM_REMOVE, &remove));
+	REFUSED(ENOTTY, ioctl(mon, PCIEM_START));
+	for (i = 0; i < sizeof(snapshots) / sizeof(snapshots[0]); i++)
+		sizes_of(mon, &snapshots[i]);
+	if (!on_bus) {
+		REFUSED(EBUSY, ioctl(mon, PCIEM_BAR_RANGES, &ranges));
+		REFUSED(EBUSY, ioctl(mon, PCIEM_BAR_BYTES, &data));
+		REFUSED(EBUSY, ioctl(mon, PCIEM_DMA_MAPS, &maps));
+		return;
+	}
+	CHECK(!ioctl(mon, PCIEM_DMA_MAPS, &maps) && !maps.count, "no mappings yet");
+	maps.reserved = 1;
+	REFUSED(EINVAL, ioctl(mon, PCIEM_DMA_MAPS, &maps));
+	snapshot_config(mon);
+	snapshot_ranges(mon);
+	snapshot_bytes(mon);
+}
+
 static void on_the_bus(int fd)
 {
 	struct pciem_create_device create = { .func = 1 };
@@ -228,7 +356,8 @@ static void removed(int fd)
 
 int main(void)
 {
-	int fd = card_open(), inst;
+	int fd = card_open(), inst, mon;
+	struct pciem_dma_maps maps = { .size = sizeof(maps) };
 
 	before_create(fd);
 	unknown(fd);
@@ -237,10 +366,16 @@ int main(void)
 	described(fd);
 	sizes(fd);
 	config(fd);
+	mon = monitor_create(fd, PCIEM_SLOT_OWN, 0, 1 << 20, 0);
+	snapshot(fd, mon, false);
 	inst = card_register(fd);
+	snapshot(fd, mon, true);
 	on_the_bus(fd);
 	removed(fd);
+	REFUSED(ENODEV, ioctl(mon, PCIEM_DMA_MAPS, &maps));
 	close(fd);
+	snapshot_bytes(mon);
+	close(mon);
 	close(inst);
 	return card_done("ioctls");
 }

@@ -10,7 +10,6 @@ const out = join(projectRoot, 'build/cards')
 
 const cards = {
   ioctls: 'every call refuses what it must, with the errno it promises',
-  functions: 'eight functions and their capabilities are what the calls of a card asked for',
   ring: 'the owner ring delivers in order, waits when full, and survives lies in its indexes',
   sync: 'the owner answers each read; unanswered, or with the owner dead, a read is all-ones',
   monitor: 'a monitor cannot be written to, loses nothing, or says what it lost',
@@ -22,6 +21,10 @@ const cards = {
   registers: 'registers that the kernel plays do what reads and writes do to each bit, and interrupt, in any context',
   bars: 'every kind of BAR lies where its flags say, alone, and is given back',
   watch: 'a watchpoint reports what the driver does to plain memory, on every CPU, and nothing else',
+  intx: 'an INTx level stays until the owner takes it away, and is no storm',
+  intx_replay: 'a recorded INTx plays back, each interrupt at its place',
+  msi: 'MSI and MSI-X vectors arrive once, wait while masked, and survive load',
+  irqfd: 'an irqfd interrupts, at whatever time it is signalled, and whatever is closed first',
   churn: 'devices made and unmade by four processes at once leave nothing behind',
 }
 

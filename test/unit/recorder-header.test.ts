@@ -1,42 +1,49 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, it } from 'vitest'
 import { findSlot } from '../../src/recorder/find-slot.js'
-import { parseResources } from '../../src/recorder/header.js'
-import { standardMasks } from '../../src/recorder/standard-masks.js'
+import { Comms } from '../../src/recorder/comms.js'
+import { parseKmsg } from '../../src/recorder/kernel-log.js'
+import { buildIdOf } from '../../src/recorder/module-facts.js'
+import { parseTrigger } from '../../src/recorder/trigger.js'
+import { parseSize, parseTime } from '../../src/recorder/units.js'
 import type { ListedSlot } from '../../src/device/slot-info.js'
 
-describe('what a recorder finds out about a slot of another process', () => {
-  it('BARs stand in sysfs with their size and kind', () => {
-    const text = [
-      '0x00000f0000000000 0x00000f0000003fff 0x0000000000140204',
-      '0x0000000000000000 0x0000000000000000 0x0000000000000000',
-      '0x00000000fe000000 0x00000000fe0000ff 0x0000000000040200',
-      '0x0000001000000000 0x00000013ffffffff 0x000000000014220c',
-      '0x0000000000000000 0x0000000000000000 0x0000000000000000',
-      '0x0000000000000000 0x0000000000000000 0x0000000000000000',
-      '0x00000000ff000000 0x00000000ff0fffff 0x0000000000046200',
-    ].join('\n')
-    expect(parseResources(text).map(({ index, flags, size, phys }) => [index, flags, size, phys])).toEqual([
-      [0, 4, 0x4000, 0xf_0000_0000_00n],
-      [2, 0, 0x100, 0xfe00_0000n],
-      [3, 12, 2 ** 34, 0x10_0000_0000n],
-    ])
+describe('what a recorder finds out', () => {
+  it("lines of the kernel's log have a time, a level and a text", () => {
+    expect(parseKmsg('4,339,5140900,-;nvme nvme0: 1/0/0 queues\n SUBSYSTEM=nvme\n')).toEqual({ time: 5140900000n, level: 4, text: 'nvme nvme0: 1/0/0 queues' })
+    expect(parseKmsg('30,1,7,c,caller=T1;a;b\n')).toEqual({ time: 7000n, level: 6, text: 'a;b' })
+    expect(parseKmsg('nonsense')).toBe(null)
   })
 
-  it('masks follow from header, BARs and capabilities', () => {
-    const config = new Uint8Array(4096)
-    config[0x06] = 0x10
-    config[0x34] = 0x40
-    config.set([0x01, 0x50, 0x03, 0x00], 0x40)
-    config.set([0x11, 0x00, 0x20, 0x00], 0x50)
-    const { writable, w1c } = standardMasks(config, [{ index: 0, flags: 4, size: 0x4000 }, { index: 3, flags: 4, size: 2 ** 34 }])
-    const word = (at: number) => new DataView(writable.buffer).getUint32(at, true)
-    expect(word(0x04)).toBe(0x0546)
-    expect([word(0x10), word(0x14)]).toEqual([0xffffc000, 0xffffffff])
-    expect([word(0x1c), word(0x20)]).toEqual([0, 0xfffffffc])
-    expect(word(0x44)).toBe(3)
-    expect(word(0x50)).toBe(0xc000_0000)
-    expect([w1c[6], w1c[7]]).toEqual([0, 0xf9])
+  it("a module's build id is the description of its ELF note", () => {
+    const note = Buffer.from('04000000140000000300000047 4e5500c0ffee0000000000000000000000000000000001'.replaceAll(' ', ''), 'hex')
+    expect(buildIdOf(note)).toBe('c0ffee0000000000000000000000000000000001')
+  })
+
+  it('a process is asked for its name once', () => {
+    const asked: number[] = []
+    const comms = new Comms((pid) => (asked.push(pid), pid === 7 ? undefined : `p${pid}`))
+    for (const pid of [5, 5, 7, 5, 0, 7]) comms.see(pid)
+    expect(asked).toEqual([5, 7, 0])
+    expect(comms.take()).toEqual([{ pid: 5, comm: 'p5' }, { pid: 0, comm: 'p0' }])
+    expect(comms.take()).toEqual([])
+  })
+})
+
+describe('what is asked for', () => {
+  it('sizes and times', () => {
+    expect([parseSize('512', '-'), parseSize('64M', '-'), parseSize('1GiB', '-')]).toEqual([512, 64 << 20, 2 ** 30])
+    expect([parseTime('30', '-'), parseTime('500ms', '-'), parseTime('1.5m', '-')]).toEqual([30_000, 500, 90_000])
+    for (const text of ['', '0', 'x', '-1', '5T', '1e3']) expect(() => parseSize(text, '--ring')).toThrow(/--ring/)
+    for (const text of ['', '0', 'x', '-1', '5d']) expect(() => parseTime(text, '--max-time')).toThrow(/--max-time/)
+  })
+
+  it('triggers', () => {
+    expect(parseTrigger('mmio-write@bar2+0x14=1').record).toEqual({ kinds: new Set([4]), bar: 2, addr: 0x14n, values: [1n] })
+    expect(parseTrigger('irq@3').record).toEqual({ kinds: new Set([14]), addr: 3n })
+    expect([...parseTrigger('cfg').record!.kinds]).toEqual([1, 2])
+    expect(parseTrigger('log:timeout').log!('nvme0: I/O 3 timeout, aborting')).toBe(true)
+    for (const text of ['', 'boom', 'log:', 'mmio-write@0x', 'irq@3=', 'mmio-write@bar7+0']) expect(() => parseTrigger(text)).toThrow(/triggers nothing/)
   })
 })
 

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: MIT
+import { createHash } from 'node:crypto'
+import { readdirSync } from 'node:fs'
 import { afterAll, describe, expect, it } from 'vitest'
-import { recordStream, type RecordSource, type RecorderCommand } from '../../src/recorder/record-stream.js'
+import { recordStream, type RecordSource, type RecorderCommand, type RecorderControl } from '../../src/recorder/record-stream.js'
+import { RingSink } from '../../src/recorder/ring-sink.js'
+import { FileSink, type Limits, type Sink } from '../../src/recorder/sink.js'
+import { Triggers } from '../../src/recorder/trigger.js'
+import { record } from '../../src/trace/event.js'
 import { TraceReader } from '../../src/trace/reader.js'
 import { isWhole, verifyTrace } from '../../src/trace/verify.js'
-import { TraceWriter } from '../../src/trace/writer.js'
 import { packRecords, type RawRecord, sampleHeader, sampleRecords, scratch } from '../trace/sample.js'
 
 const dir = scratch()
@@ -26,15 +31,20 @@ class Feed implements RecordSource {
     this.#packed = packRecords(records)
   }
 
-  drain(each: (view: DataView, start: number, length: number) => void): number {
+  peekTime(): bigint | undefined {
+    const { view, starts } = this.#packed
+    return this.#taken < this.#ready ? view.getBigUint64(starts[this.#taken]! + record.time, true) : undefined
+  }
+
+  drain(each: (view: DataView, start: number, length: number) => void, most = Infinity): number {
     const { view, starts, lengths } = this.#packed
     const from = this.#taken
-    for (; this.#taken < this.#ready; this.#taken++) each(view, starts[this.#taken]!, lengths[this.#taken]!)
+    for (; this.#taken < this.#ready && this.#taken - from < most; this.#taken++) each(view, starts[this.#taken]!, lengths[this.#taken]!)
     return this.#taken - from
   }
 
   wait(): boolean {
-    this.waits++
+    if (++this.waits > 10_000) throw new Error('the recording does not end')
     const { length } = this.#packed.starts
     if (this.#ready === length && this.closes) this.closed = true
     this.#ready = Math.min(length, this.#ready + this.step)
@@ -42,22 +52,37 @@ class Feed implements RecordSource {
   }
 }
 
-function run(name: string, feed: Feed, commands: (feed: Feed) => RecorderCommand | undefined = () => undefined) {
-  const path = dir.path(name)
-  const writer = TraceWriter.create(path, sampleHeader(), { force: true })
-  const marked: number[] = []
-  const totals = recordStream(feed, writer, {
-    next: () => commands(feed),
-    marked: (id) => marked.push(id),
-    progress: () => undefined,
-    srcversion: (driver) => (driver === 'nvme' ? 'C0FFEE' : undefined),
-  })
+const quiet: RecorderControl = {
+  next: () => undefined,
+  marked: () => undefined,
+  progress: () => undefined,
+  driverFacts: (driver) => (driver === 'nvme' ? { srcversion: 'C0FFEE', buildId: 'abcd', parameters: { poll: '0' } } : {}),
+  wait: () => undefined,
+}
+
+function fileSink(name: string, limits: Limits = {}): FileSink {
+  return new FileSink(dir.path(name), sampleHeader, { force: true, limits })
+}
+
+function recordFeeds(feeds: Feed[], sink: Sink, control: Partial<RecorderControl> = {}) {
+  const sources = feeds.map((source, i) => ({ slot: 3 + i, source }))
+  const wait = (): void => {
+    for (const feed of feeds) feed.wait()
+  }
+  return recordStream(sources, sink, { ...quiet, wait, ...control })
+}
+
+function readBack(path: string) {
   const reader = TraceReader.open(path)
-  const events = [...reader.events()]
-  const whole = isWhole(verifyTrace(reader))
-  const { header } = reader
+  const all = { events: [...reader.events()].map((event) => ({ ...event })), whole: isWhole(verifyTrace(reader)), header: reader.header, notes: reader.notes() }
   reader.close()
-  return { totals, events, whole, header, marked }
+  return all
+}
+
+function run(name: string, feed: Feed, commands: (feed: Feed) => RecorderCommand | undefined = () => undefined) {
+  const marked: number[] = []
+  const totals = recordFeeds([feed], fileSink(name), { next: () => commands(feed), marked: (id) => marked.push(id) })
+  return { totals, marked, ...readBack(dir.path(name)) }
 }
 
 describe('a recording', () => {
@@ -107,10 +132,105 @@ describe('a recording', () => {
     const path = dir.path('driverless.pciem')
     const without = sampleHeader()
     delete without.devices[0]!.functions[0]!.driver
-    const writer = TraceWriter.create(path, without)
-    recordStream(new Feed(sampleRecords(), 100, true), writer, { next: () => undefined, marked: () => undefined, progress: () => undefined, srcversion: () => 'C0FFEE' })
-    const reader = TraceReader.open(path)
-    expect(reader.header.devices[0]!.functions[0]!.driver).toEqual({ name: 'nvme', srcversion: 'C0FFEE' })
-    reader.close()
+    recordFeeds([new Feed(sampleRecords(), 100, true)], new FileSink(path, () => without, { force: true }))
+    const { driver } = readBack(path).header.devices[0]!.functions[0]!
+    expect(driver).toEqual({ name: 'nvme', srcversion: 'C0FFEE', buildId: 'abcd', parameters: { poll: '0' } })
+  })
+
+  it('has the kernel log and the names of processes beside the events', () => {
+    const named: number[] = []
+    const log = [[{ time: 5n, level: 4, text: 'nvme nvme0: it is slow' }]]
+    recordFeeds([new Feed(sampleRecords(), 4, true)], fileSink('notes.pciem'), {
+      log: () => log.shift() ?? [],
+      comms: { see: (pid) => void (named.includes(pid) || named.push(pid)), take: () => named.splice(0).map((pid) => ({ pid, comm: `p${pid}` })) },
+    })
+    const { notes, whole } = readBack(dir.path('notes.pciem'))
+    expect(notes.log).toEqual([{ time: 5n, level: 4, text: 'nvme nvme0: it is slow' }])
+    expect(notes.comms).toContainEqual({ pid: 412, comm: 'p412' })
+    expect(whole).toBe(true)
+  })
+
+  it('of several devices stands in the order of time, each with its numbers', () => {
+    const feeds = [new Feed(sampleRecords(), 100, true), new Feed(sampleRecords().map((raw) => ({ ...raw, time: raw.time! + 10n })), 100, true)]
+    recordFeeds(feeds, fileSink('two.pciem'))
+    const { events, whole } = readBack(dir.path('two.pciem'))
+    // the sample's request and completion come as one event where nothing stands between them
+    expect(events.filter(({ slot }) => slot === 3).length).toBe(sampleRecords().length)
+    expect(events.filter(({ slot }) => slot === 4).length).toBe(sampleRecords().length)
+    expect(events.every(({ time }, i) => i === 0 || time >= events[i - 1]!.time)).toBe(true)
+    expect(whole).toBe(true)
+  })
+
+  it('ends with the trigger that an event pulled', () => {
+    const { reason, events } = recordFeeds([new Feed(sampleRecords(), 1, true)], fileSink('trigger.pciem'), { triggers: new Triggers(['mmio-write@bar0+0x1000=1']) })
+    expect(reason).toBe('trigger: mmio-write@bar0+0x1000=1')
+    expect(events).toBeLessThan(sampleRecords().length)
+  })
+
+  it('ends with the trigger that the kernel log pulled', () => {
+    const log = [{ time: 1n, level: 4, text: 'WARNING: CPU: 0 PID: 7 at drivers/nvme/host/pci.c:1' }]
+    const control = { triggers: new Triggers(['iommu-fault', 'oops']), log: () => log }
+    expect(recordFeeds([new Feed(sampleRecords(), 1, false)], fileSink('oops.pciem'), control).reason).toBe('trigger: oops')
+  })
+})
+
+/** Nothing that compression could make short work of. */
+function hash(i: number): bigint {
+  return BigInt(createHash('sha256').update(String(i)).digest().readUInt32LE(0))
+}
+
+/** Many reads, as a busy driver makes them. */
+function manyReads(count: number) {
+  return Array.from({ length: count }, (_, i): RawRecord => ({ kind: 'mmio-read', seq: BigInt(i + 1), bar: 0, width: 4, addr: BigInt((i * 8) & 0xfff), value: hash(i), time: BigInt(i) * 977n }))
+}
+
+describe('a recording with limits', () => {
+  it('ends at the first full file', () => {
+    const { reason, events } = recordFeeds([new Feed(manyReads(6000), 700, false)], fileSink('full.pciem', { maxBytes: 10_000 }))
+    expect(reason).toBe('max-size')
+    expect(events).toBeLessThan(6000)
+    expect(readBack(dir.path('full.pciem')).whole).toBe(true)
+  })
+
+  it('goes on in another file, and keeps the last ones, each whole', () => {
+    const { events } = recordFeeds([new Feed(manyReads(6000), 700, true)], fileSink('row.pciem', { maxBytes: 10_000, rotate: 2 }))
+    expect(events).toBe(6000)
+    const parts = readdirSync(dir.path('.')).filter((name) => /^row(\.\d+)?\.pciem$/.test(name))
+    expect(parts.length).toBe(2)
+    const read = parts.map((name) => readBack(dir.path(name))).sort((a, b) => a.header.part! - b.header.part!)
+    expect(read.every(({ whole }) => whole)).toBe(true)
+    expect(read[1]!.header.part).toBe(read[0]!.header.part! + 1)
+    const seqs = read.flatMap((part) => part.events.map(({ seq }) => Number(seq)))
+    expect(seqs).toEqual(Array.from({ length: seqs.length }, (_, i) => 6001 - seqs.length + i))
+  })
+})
+
+describe('a flight recorder', () => {
+  it('writes the last events, and how many there were before them', () => {
+    const path = dir.path('ring.pciem')
+    const sink = new RingSink(path, sampleHeader(), { force: true, size: 256 << 10 })
+    recordFeeds([new Feed(manyReads(6000), 700, true)], sink)
+    const { events, header, whole } = readBack(path)
+    expect(whole).toBe(true)
+    expect(events.at(-1)!.seq).toBe(6000n)
+    expect(header.ring).toEqual({ size: 256 << 10, dropped: 6000 - events.length })
+    expect(events[0]!.seq).toBe(BigInt(header.ring!.dropped + 1))
+    expect(events.length * record.size).toBeLessThanOrEqual(256 << 10)
+    expect(events.length * record.size).toBeGreaterThan(128 << 10)
+  })
+
+  it('keeps marks and losses in their place', () => {
+    const path = dir.path('ring-marks.pciem')
+    const feed = new Feed(sampleRecords(), 5, true)
+    feed.lost = 2n
+    const commands: RecorderCommand[] = [{ type: 'mark', text: 'here', id: 1 }]
+    recordFeeds([feed], new RingSink(path, sampleHeader(), { force: true, size: 1 << 20 }), { next: () => (feed.waits === 1 ? commands.shift() : undefined) })
+    const { events } = readBack(path)
+    expect(Buffer.from(events.find(({ kind, seq }) => kind === 'mark' && seq === 5n)!.data!).toString()).toBe('here')
+    expect(events.at(-1)).toMatchObject({ kind: 'lost', value: 2n })
+  })
+
+  it('leaves an existing file alone', () => {
+    expect(() => new RingSink(dir.path('ring.pciem'), sampleHeader(), { force: false, size: 1 << 20 })).toThrow(/exists already/)
   })
 })

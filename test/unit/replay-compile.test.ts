@@ -244,10 +244,13 @@ describe('device actions', () => {
     expect(() => compile(recording)).toThrow(/event 1 is .* cannot play yet/)
   })
 
-  test('an INTx interrupt is refused', () => {
+  test('INTx is a level, other interrupts are vectors', () => {
     const recording = new Recording()
-    recording.add('irq', { value: 1n })
-    expect(() => compile(recording)).toThrow(/INTx/)
+    for (const [value, addr] of [[1n, 1n], [0n, 1n], [2n, 3n], [3n, 7n]] as const) recording.add('irq', { value, addr })
+    const { steps } = compile(recording)
+    expect(ops(steps)).toEqual([uapi.PCIEM_SEQ_DO_INTX, uapi.PCIEM_SEQ_DO_INTX, uapi.PCIEM_SEQ_DO_IRQ, uapi.PCIEM_SEQ_DO_IRQ])
+    expect(steps.map(({ value }) => value)).toEqual([1n, 0n, 0n, 0n])
+    expect(steps.slice(2).map(({ addr }) => addr)).toEqual([3n, 7n])
   })
 })
 

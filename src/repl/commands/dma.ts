@@ -89,14 +89,18 @@ const dma: Command = {
 
 const irq: Command = {
   name: 'irq',
-  forms: ['VECTOR'],
-  summary: 'raise an MSI-X vector',
-  examples: ['irq 0'],
+  forms: ['VECTOR', 'assert|deassert|pulse'],
+  summary: 'fire an MSI or MSI-X vector, or raise and lower INTx: a level that stays until it is lowered, or for one interrupt',
+  examples: ['irq 0', 'irq assert', 'irq deassert'],
   run(session, args) {
-    if (args.length !== 1) throw new UsageError('which vector? e.g. `irq 0`')
-    session.function().irq.inject(parseCount(args[0]!, 'vector'))
+    const [what, ...rest] = args
+    if (what === undefined || rest.length > 0) throw new UsageError('which vector? e.g. `irq 0`; INTx: `irq assert`, `irq deassert`, `irq pulse`')
+    const { irq } = session.function()
+    if (what === 'assert' || what === 'deassert' || what === 'pulse') irq[what]()
+    else irq.inject(parseCount(what, 'vector'))
     return undefined
   },
+  complete: (_session, before) => (before.length === 1 ? ['assert', 'deassert', 'pulse'] : []),
 }
 
 export const dmaCommands = [irq, dma]

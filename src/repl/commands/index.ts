@@ -2,7 +2,6 @@
 import { UsageError } from '../../errors.js'
 import type { Command } from '../command.js'
 import { nearest } from '../suggest.js'
-import { errorCommands } from './aer.js'
 import { barCommands } from './bar.js'
 import { configCommands } from './config.js'
 import { deviceCommands } from './device.js'
@@ -25,7 +24,6 @@ const list: Command[] = [
   ...dmaCommands,
   ...p2pCommands,
   ...faultCommands,
-  ...errorCommands,
   ...driverCommands,
   ...eventCommands,
   ...recordCommands,

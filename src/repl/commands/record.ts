@@ -1,8 +1,38 @@
 // SPDX-License-Identifier: MIT
 import { PciemError, UsageError, exitCodes } from '../../errors.js'
+import { progressText } from '../../recorder/progress-line.js'
+import { parseSize, parseTime } from '../../recorder/units.js'
 import { type Command, result } from '../command.js'
+import type { Device } from '../device.js'
+import { parseCount } from '../number.js'
 import { parseArguments } from '../parse.js'
 import type { Session } from '../session.js'
+
+const optionKinds = { force: 'flag', lossy: 'flag', filter: 'value', ring: 'value', trigger: 'value', 'max-size': 'value', 'max-time': 'value', rotate: 'value' } as const
+
+function startOptions(path: string, options: ReadonlyMap<string, string | true>): Parameters<Device['recordStart']>[0] {
+  const given = <T>(name: string, convert: (text: string) => T): T | undefined => {
+    const text = options.get(name)
+    return typeof text === 'string' ? convert(text) : undefined
+  }
+  const filter = given('filter', (text) => text.split(','))
+  const keep = given('ring', (text) => parseSize(text, '--ring'))
+  const triggers = given('trigger', (text) => text.split(','))
+  const maxBytes = given('max-size', (text) => parseSize(text, '--max-size'))
+  const maxMs = given('max-time', (text) => parseTime(text, '--max-time'))
+  const rotate = given('rotate', (text) => parseCount(text, 'the number of files'))
+  return {
+    path,
+    force: options.has('force'),
+    lossy: options.has('lossy'),
+    ...(filter && { filter }),
+    ...(keep !== undefined && { keep }),
+    ...(triggers && { triggers }),
+    ...(maxBytes !== undefined && { maxBytes }),
+    ...(maxMs !== undefined && { maxMs }),
+    ...(rotate !== undefined && { rotate }),
+  }
+}
 
 function finish(summary: { events: number; bytes: number; lost: bigint }) {
   const text = `${summary.events} events, ${summary.bytes} bytes, lost ${summary.lost}`
@@ -12,25 +42,43 @@ function finish(summary: { events: number; bytes: number; lost: bigint }) {
   return result(summary, text)
 }
 
+function status(device: Device) {
+  const { recording, recordProgress } = device
+  if (recording === undefined || !recordProgress) return result(null, 'not recording')
+  return result({ path: recording, ...recordProgress }, `recording to ${recording}: ${progressText(recordProgress)}`)
+}
+
 const record: Command = {
   name: 'record',
-  forms: ['start FILE [--force]', 'stop', 'status'],
+  forms: [
+    'start FILE [--force] [--filter KINDS] [--lossy]',
+    'start FILE --max-size SIZE | --max-time TIME [--rotate N]',
+    'start FILE --ring SIZE [--trigger WHAT]',
+    'mark TEXT',
+    'stop',
+    'status',
+  ],
   summary: "write every transaction of the device to a trace file (start before `start` to have the driver's probe in it)",
-  examples: ['record start /tmp/nvme.pciem', 'record stop'],
+  examples: ['record start /tmp/nvme.pciem', 'record start /tmp/last.pciem --ring 64M --trigger oops', 'record mark here', 'record stop'],
   async run(session: Session, args) {
-    const { positional, options } = parseArguments(args, { force: 'flag' })
-    const [verb, file] = positional
+    const { positional, options } = parseArguments(args, optionKinds)
+    const [verb, file, ...rest] = positional
     const device = session.device()
     if (verb === 'start') {
       if (file === undefined) throw new UsageError('into which file? e.g. `record start nvme.pciem`')
-      await device.recordStart(file, options.has('force'))
+      await device.recordStart(startOptions(file, options))
+      return undefined
+    }
+    if (verb === 'mark') {
+      if (file === undefined) throw new UsageError('which text? e.g. `record mark here`')
+      await device.recordMark([file, ...rest].join(' '))
       return undefined
     }
     if (verb === 'stop') return finish(await device.recordStop())
-    if (verb === 'status' || verb === undefined) return result(device.recording ?? null, device.recording ? `recording to ${device.recording}` : 'not recording')
-    throw new UsageError(`record ${verb}? it is start, stop or status`)
+    if (verb === 'status' || verb === undefined) return status(device)
+    throw new UsageError(`record ${verb}? it is start, mark, stop or status`)
   },
-  complete: (_session, before) => (before.length === 1 ? ['start', 'stop', 'status'] : []),
+  complete: (_session, before) => (before.length === 1 ? ['start', 'mark', 'stop', 'status'] : []),
 }
 
 export const recordCommands = [record]

@@ -16,11 +16,13 @@
 #include "edu.h"
 
 #define MAX_BUFFERS	16
+#define TEST_VECTORS	32
 
 struct test_vector {
 	struct test_device *dev;
 	int virq;
 	atomic_t count;
+	atomic_t unhandled;		/* INTx: somebody else's, or too late */
 	atomic_t per_cpu[64];
 };
 
@@ -33,13 +35,6 @@ struct test_buffer {
 	enum dma_data_direction dir;
 };
 
-/* life.c: how often each was called */
-struct test_life {
-	unsigned int suspend, resume, runtime_suspend, runtime_resume;
-	unsigned int reset_prepare, reset_done;
-	unsigned int correctable, nonfatal, fatal, mmio_enabled, slot_reset, recovered;
-};
-
 struct test_device {
 	struct pci_dev *pdev;
 	void __iomem *bar;
@@ -48,15 +43,13 @@ struct test_device {
 	struct seq_buf out;
 	/* irq.c */
 	int nr_vectors;
-	struct test_vector vector[EDU_VECTORS];
+	unsigned int irq_kind;		/* PCI_IRQ_* */
+	struct test_vector vector[TEST_VECTORS];
 	u32 handler_reads;		/* register that the handler reads, ~0 none */
 	u32 handler_saw;
 	u64 handler_ns;
 	/* dma.c */
 	struct test_buffer buffer[MAX_BUFFERS];
-	/* life.c */
-	struct test_life life;
-	bool runtime_put;
 };
 
 /* A line of output. */
@@ -74,18 +67,9 @@ int test_irq(struct test_device *dev, int argc, char **argv);
 int test_dma(struct test_device *dev, int argc, char **argv);
 int test_bench(struct test_device *dev, int argc, char **argv);
 
-int test_life(struct test_device *dev, int argc, char **argv);
-int test_power(struct test_device *dev, int argc, char **argv);
-int test_others(struct test_device *dev, int argc, char **argv);
-int test_runtime(struct test_device *dev, int argc, char **argv);
-
-extern const struct dev_pm_ops test_pm_ops;
-extern const struct pci_error_handlers test_error_handlers;
-
-void test_runtime_end(struct test_device *dev);
 void test_irq_free(struct test_device *dev);
 void test_dma_free(struct test_device *dev);
-int test_irq_request(struct test_device *dev, int nr);
+int test_irq_request(struct test_device *dev, int nr, unsigned int kind);
 
 /* The argument, or fallback if there are fewer. -EINVAL if it is no number. */
 int test_arg(int argc, char **argv, int n, u64 fallback, u64 *value);

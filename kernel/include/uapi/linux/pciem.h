@@ -79,7 +79,7 @@ struct pciem_cap_msix {
 };
 
 struct pciem_cap_pasid {
-	__u8 max_pasid_width;		/* bits, 0..20 */
+	__u8 max_pasid_width;
 	__u8 execute;
 	__u8 privileged;
 	__u8 reserved;
@@ -93,7 +93,7 @@ struct pciem_add_capability {
 		struct pciem_cap_msi msi;
 		struct pciem_cap_msix msix;
 		struct pciem_cap_pasid pasid;
-		__u8 raw[16];		/* VSEC: its registers, behind the vendor-specific header (ID and revision 0) */
+		__u8 raw[16];
 	};
 };
 
@@ -199,6 +199,23 @@ struct pciem_set_eventfd {
 	__u32 reserved;
 };
 
+#define PCIEM_IRQFD_LEVEL	1	/* a signal asserts INTx */
+#define PCIEM_IRQFD_DEASSERT	2	/* a signal deasserts it */
+
+/*
+ * From now on a signal of the eventfd is what INJECT_IRQ is (flags 0), or changes the
+ * INTx level. One eventfd for each function, vector and flags: another replaces it.
+ * What a signal finds decides: one that comes before the driver has enabled its
+ * interrupts is lost. Closing the eventfd ends it.
+ */
+struct pciem_set_irqfd {
+	__s32 eventfd;			/* -1 takes it away */
+	__u32 vector;
+	__u32 flags;			/* PCIEM_IRQFD_* */
+	__u8 func;
+	__u8 reserved[3];
+};
+
 #define PCIEM_TRACE_READS	1	/* report reads to the owner ring */
 #define PCIEM_TRACE_WRITES	2	/* report writes */
 #define PCIEM_TRACE_NO_STORE	4	/* writes do not change the BAR's memory */
@@ -235,6 +252,7 @@ struct pciem_set_watchpoint {
 #define PCIEM_GET_BAR_INFO	_IOWR(PCIEM_IOCTL_MAGIC, 0x13, struct pciem_bar_info)
 #define PCIEM_SET_WATCHPOINT	_IOW(PCIEM_IOCTL_MAGIC, 0x14, struct pciem_set_watchpoint)
 #define PCIEM_SET_EVENTFD	_IOW(PCIEM_IOCTL_MAGIC, 0x15, struct pciem_set_eventfd)
+#define PCIEM_SET_IRQFD		_IOW(PCIEM_IOCTL_MAGIC, 0x16, struct pciem_set_irqfd)
 #define PCIEM_DMA_INDIRECT	_IOWR(PCIEM_IOCTL_MAGIC, 0x18, struct pciem_dma_indirect)
 #define PCIEM_TRACE_BAR		_IOWR(PCIEM_IOCTL_MAGIC, 0x19, struct pciem_trace_bar)
 #define PCIEM_START		_IO(PCIEM_IOCTL_MAGIC, 0x1a)
@@ -252,7 +270,6 @@ struct pciem_set_watchpoint {
 #define PCIEM_EVENT_UNBIND		18
 #define PCIEM_EVENT_REMOVED		19
 #define PCIEM_EVENT_WATCH		20	/* a watchpoint was hit; data: what is there now */
-#define PCIEM_EVENT_POWER		21	/* data: D-state 0..3 */
 #define PCIEM_EVENT_SEQ_MARK		32	/* the sequencer passed a mark; data: its value */
 #define PCIEM_EVENT_SEQ_LOW		33	/* half of the sequencer's window is free */
 #define PCIEM_EVENT_SEQ_DONE		34	/* the last step is done */
@@ -298,13 +315,12 @@ enum {
 	PCIEM_CMD_SEQ_PUSH,
 	PCIEM_CMD_SEQ_STATUS,
 	PCIEM_CMD_REMOVE,
+	PCIEM_CMD_INTX = 0x50,
 	PCIEM_CMD_ATOMIC = 0x68,
 	PCIEM_CMD_P2P_ALLOW = 0x69,
 	PCIEM_CMD_INJECT = 0x6a,
 	PCIEM_CMD_DMA_HISTORY = 0x6b,
 	PCIEM_CMD_DMA_MODE = 0x6c,
-	PCIEM_CMD_CAPABILITY_ADD = 0x58,
-	PCIEM_CMD_AER_INJECT = 0x59,
 	PCIEM_CMD_BAR_REGISTER = 0x60,
 	PCIEM_CMD_BAR_INTERRUPT = 0x61,
 	PCIEM_CMD_BAR_UPDATE = 0x62,
@@ -431,6 +447,8 @@ struct pciem_monitor_page {
 	__u64 lost;			/* records that found no room, so far */
 	__u32 closed;			/* 1: the slot is gone; nothing will follow */
 	__u32 ring_size;
+	__u64 waits;			/* how often somebody waited for room here ... */
+	__u64 waited_ns;		/* ... and for how long in all */
 };
 
 #define PCIEM_RECORD_CFG_READ			1
@@ -446,7 +464,7 @@ struct pciem_monitor_page {
 #define PCIEM_RECORD_DMA_ATOMIC			11	/* payload: op, operand, compare as __u64 */
 #define PCIEM_RECORD_P2P_READ			12	/* addr: physical; value: target's slot << 16 | func << 8 | BAR, or ~0 */
 #define PCIEM_RECORD_P2P_WRITE			13
-#define PCIEM_RECORD_IRQ			14	/* addr: vector; value: PCIEM_IRQ_* */
+#define PCIEM_RECORD_IRQ			14	/* addr: vector, or INTx pin 1..4; value: PCIEM_IRQ_* */
 #define PCIEM_RECORD_DMA_MAP			15	/* addr: IOVA, value: bytes */
 #define PCIEM_RECORD_DMA_UNMAP			16
 #define PCIEM_RECORD_DMA_SYNC			17
@@ -492,9 +510,6 @@ struct pciem_monitor_page {
 #define PCIEM_FAULT_SEQ_DRY		9
 #define PCIEM_FAULT_P2P_DENIED		10
 #define PCIEM_FAULT_INJECTED		11	/* flags: PCIEM_INJECT_*; the transaction follows, if it is not lost */
-#define PCIEM_FAULT_AER_CORRECTABLE	32	/* addr: the bits of the status register */
-#define PCIEM_FAULT_AER_NONFATAL	33
-#define PCIEM_FAULT_AER_FATAL		34
 
 /* pciem_record.context: class << 29 | instance */
 #define PCIEM_CONTEXT_SHIFT	29
@@ -571,6 +586,7 @@ struct pciem_dma_maps {
 #define PCIEM_SEQ_DO_WAIT		19	/* value: ns */
 #define PCIEM_SEQ_DO_MARK		20	/* reports PCIEM_EVENT_SEQ_MARK with value; never early */
 #define PCIEM_SEQ_DO_DMA_ATOMIC		24	/* addr: IOVA, width, data: as recorded; value: the one before, compared */
+#define PCIEM_SEQ_DO_INTX		25	/* value: 1 assert, 0 deassert */
 
 #define PCIEM_SEQ_OPTIONAL		0x100	/* expect: may be left out */
 #define PCIEM_SEQ_REPEAT		0x200	/* expect read: may come again before the lane's next one */
@@ -814,6 +830,51 @@ struct pciem_dma_mode {
 	__u32 flags;
 };
 #define PCIEM_DMA_MODE	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_DMA_MODE)
+/* ---------------------------------------------------------------- snapshots */
+
+/*
+ * How a device stands that is on the bus: for a reader that came late. These two
+ * work on a monitor's descriptor alone, whoever owns the slot; so do PCIEM_CONFIG
+ * (without SET) and PCIEM_DMA_MAPS, as they do for the owner. What the monitor
+ * delivered before a call may be in its answer already.
+ */
+struct pciem_bar_range {
+	__aligned_u64 offset;
+	__aligned_u64 length;
+	__u32 policy;			/* PCIEM_BAR_STORE, SYNC, DIRECT */
+	__u32 flags;			/* PCIEM_TRACE_* */
+};
+
+enum {
+	PCIEM_CMD_BAR_RANGES = 0x78,
+	PCIEM_CMD_BAR_BYTES = 0x79,
+};
+
+/* A BAR and its ranges, in order. count: in, room; out, how many there are. ENOENT: no such BAR. */
+struct pciem_bar_ranges {
+	__u32 size;
+	__u32 func;
+	__u32 bar_index;
+	__u32 flags;			/* in: 0; out: PCI_BASE_ADDRESS_* */
+	__u32 count;
+	__u32 reserved;
+	__aligned_u64 bar_size;		/* out */
+	__aligned_u64 phys;		/* out: where the bus has it, 0 nowhere */
+	__aligned_u64 ranges;		/* struct pciem_bar_range * */
+};
+#define PCIEM_BAR_RANGES	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_BAR_RANGES)
+
+/* Reads a BAR's memory. What a SYNC range holds is what the owner left there. */
+struct pciem_bar_bytes {
+	__u32 size;
+	__u32 func;
+	__u32 bar_index;
+	__u32 reserved;
+	__aligned_u64 offset;
+	__aligned_u64 length;
+	__aligned_u64 data;		/* user pointer to length bytes */
+};
+#define PCIEM_BAR_BYTES	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_BAR_BYTES)
 
 /* Takes the device off the bus and waits for the driver's remove(); the file stays open. */
 #define PCIEM_REMOVE_SURPRISE	1	/* the device answers all-ones from now on */
@@ -824,50 +885,6 @@ struct pciem_remove {
 };
 #define PCIEM_REMOVE	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_REMOVE)
 
-/* ------------------------------------------------------------ capabilities */
-
-/*
- * Adds a capability to a function, as bytes from its header on. In the header the
- * ID (and, of an extended one, the version) is the caller's; the link must be zero
- * and is the kernel's. Masks are as those of PCIEM_CONFIG: a bit that is in neither
- * is read-only, none may be in both, and the header has none. State NEW only.
- * ENOSPC: something is there already, or nothing so long is free.
- */
-#define PCIEM_CAPABILITY_EXTENDED	1	/* flags: into the list from 0x100 on */
-
-struct pciem_capability_add {
-	__u32 size;
-	__u32 func;
-	__u32 flags;
-	__u32 offset;			/* in: where, a multiple of 4, or 0: the next free place; out: where */
-	__u32 length;			/* bytes with the header */
-	__u32 reserved;
-	__aligned_u64 value;		/* user pointers to length bytes each */
-	__aligned_u64 writable;		/* 0: no bit */
-	__aligned_u64 w1c;		/* 0: no bit */
-};
-#define PCIEM_CAPABILITY_ADD	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_CAPABILITY_ADD)
-
-/*
- * Has a function with an AER capability find an error: its status bits are set, and
- * a message goes to the root port if no mask and no missing enable is in the way.
- * Whether an uncorrectable error is fatal is what the severity register says of it.
- */
-#define PCIEM_AER_CORRECTABLE	1
-#define PCIEM_AER_UNCORRECTABLE	2
-#define PCIEM_AER_NONFATAL	2	/* of a message */
-#define PCIEM_AER_FATAL		3	/* of a message */
-
-struct pciem_aer_inject {
-	__u32 size;
-	__u32 func;
-	__u32 severity;			/* PCIEM_AER_CORRECTABLE, PCIEM_AER_UNCORRECTABLE */
-	__u32 status;			/* bits of that status register */
-	__u32 header[4];		/* of the packet at fault, for the header log */
-	__u32 sent;			/* out: which message went out, 0 none */
-	__u32 reserved;
-};
-#define PCIEM_AER_INJECT	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_AER_INJECT)
 /* ----------------------------------------------------- registers in the kernel */
 
 /*
@@ -978,5 +995,25 @@ struct pciem_watch_info {
 	__u32 reserved;
 };
 #define PCIEM_WATCH_INFO	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_WATCH_INFO)
+
+/* -------------------------------------------------------------- interrupts */
+
+/*
+ * The function's INTx level, which stays as it is until this call changes it or a
+ * reset lowers it. Which pin it has is Interrupt Pin (config offset 0x3d: 1..4 for
+ * INTA..INTD, 0 none), written before REGISTER; functions with the same pin share a
+ * line. After a driver's handler has run, a line that is still high is delivered again
+ * once the owner has taken the accesses posted before. ENOENT: the function has no pin.
+ *
+ * INJECT_IRQ for a driver that uses INTx is a pulse: the level is held until its
+ * handlers have run once.
+ */
+struct pciem_intx_level {
+	__u32 size;
+	__u32 func;
+	__u32 level;			/* 1 assert, 0 deassert */
+	__u32 reserved;
+};
+#define PCIEM_INTX	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_INTX)
 
 #endif /* _UAPI_LINUX_PCIEM_H */

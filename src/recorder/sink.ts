@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+// Where a recording goes: to files as it happens, or into memory until it ends.
+import { existsSync, rmSync } from 'node:fs'
+import { parse, join } from 'node:path'
+import { PciemError, exitCodes } from '../errors.js'
+import type { TraceHeader } from '../trace/header.js'
+import type { TraceNotes } from '../trace/notes.js'
+import type { BoundDriver, TraceTotals } from '../trace/totals.js'
+import { TraceWriter } from '../trace/writer.js'
+
+export interface Sink {
+  /** events so far, and bytes written or kept */
+  readonly events: number
+  readonly bytes: number
+  /** one raw kernel record of a slot */
+  appendRecord(view: DataView, start: number, length: number, slot?: number): void
+  mark(text: string): void
+  /** transactions are missing here, and no record says so */
+  lost(count: bigint): void
+  notes(notes: TraceNotes): void
+  driver(driver: BoundDriver): void
+  /** To be called at least every flushAfterMs. Returns why the recording is to end, if it is. */
+  tick(nowMs: number): string | undefined
+  end(reason: string): TraceTotals
+  close(): void
+}
+
+export interface Limits {
+  /** a file that has this many bytes is full */
+  maxBytes?: number
+  /** … or is this many milliseconds old */
+  maxMs?: number
+  /** how many full files are kept, each followed by a new one; without, the first full one ends the recording */
+  rotate?: number
+}
+
+/** 't.pciem' → 't.2.pciem'; part 0 has the name itself. */
+export function partPath(path: string, part: number): string {
+  if (part === 0) return path
+  const { dir, name, ext } = parse(path)
+  return join(dir, `${name}.${part}${ext}`)
+}
+
+/** One file, or a row of them. */
+export class FileSink implements Sink {
+  readonly #limits: Limits
+  readonly #drivers: BoundDriver[] = []
+  #writer: TraceWriter
+  #part = 0
+  #openedAt: number
+  #before = { events: 0, bytes: 0, lost: 0n }
+
+  /** `header` is asked for anew for each file. Throws PciemError (EEXIST without `force`). */
+  constructor(
+    readonly path: string,
+    private readonly header: () => TraceHeader,
+    private readonly options: { force: boolean; limits?: Limits },
+    nowMs: number = performance.now(),
+  ) {
+    this.#limits = options.limits ?? {}
+    this.#openedAt = nowMs
+    this.#writer = this.#open()
+  }
+
+  get events(): number {
+    return this.#before.events + this.#writer.events
+  }
+
+  get bytes(): number {
+    return this.#before.bytes + this.#writer.bytes
+  }
+
+  appendRecord(view: DataView, start: number, length: number, slot?: number): void {
+    this.#writer.appendRecord(view, start, length, slot)
+  }
+
+  mark(text: string): void {
+    this.#writer.mark(text)
+  }
+
+  lost(count: bigint): void {
+    this.#writer.lost(count)
+  }
+
+  notes(notes: TraceNotes): void {
+    this.#writer.notes(notes)
+  }
+
+  driver(driver: BoundDriver): void {
+    const known = this.#drivers.findIndex(({ slot, func }) => slot === driver.slot && func === driver.func)
+    this.#drivers.splice(known < 0 ? this.#drivers.length : known, 1, driver)
+    this.#writer.driver(driver)
+  }
+
+  tick(nowMs: number): string | undefined {
+    this.#writer.tick(nowMs)
+    const { maxBytes, maxMs, rotate } = this.#limits
+    const full = maxBytes !== undefined && this.#writer.bytes >= maxBytes ? 'max-size' : maxMs !== undefined && nowMs - this.#openedAt >= maxMs ? 'max-time' : undefined
+    if (full === undefined || rotate === undefined) return full
+    this.#rotate(full, rotate, nowMs)
+    return undefined
+  }
+
+  end(reason: string): TraceTotals {
+    const totals = this.#writer.end(reason)
+    return { ...totals, events: this.#before.events + totals.events, lost: this.#before.lost + totals.lost }
+  }
+
+  close(): void {
+    this.#writer.close()
+  }
+
+  #rotate(reason: string, keep: number, nowMs: number): void {
+    const { events, lost } = this.#writer.end(reason)
+    this.#before = { events: this.#before.events + events, bytes: this.bytes, lost: this.#before.lost + lost }
+    this.#part++
+    this.#openedAt = nowMs
+    this.#writer = this.#open()
+    if (this.#part >= keep) rmSync(partPath(this.path, this.#part - keep), { force: true })
+    for (const driver of this.#drivers) this.#writer.driver(driver)
+  }
+
+  #open(): TraceWriter {
+    const part = this.#limits.rotate === undefined ? {} : { part: this.#part }
+    const path = partPath(this.path, this.#part)
+    // Before the header: it takes the longest to find out.
+    if (!this.options.force) refuseExisting(path)
+    return TraceWriter.create(path, { ...this.header(), ...part }, { force: this.options.force })
+  }
+}
+
+/** Throws what creating the file would throw. */
+export function refuseExisting(path: string): void {
+  if (!existsSync(path)) return
+  throw new PciemError(`${path} exists already; choose another name, or overwrite it with --force`, { code: 'EEXIST', syscall: 'open', exitCode: exitCodes.usage })
+}

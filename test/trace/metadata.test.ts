@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+import { afterAll, describe, expect, it } from 'vitest'
+import { infoText } from '../../src/trace/info-text.js'
+import { summarizeTrace } from '../../src/trace/info.js'
+import { packHeader, type TraceHeader, unpackHeader } from '../../src/trace/header.js'
+import { TraceReader } from '../../src/trace/reader.js'
+import { recoverTrace } from '../../src/trace/recover.js'
+import { TraceWriter } from '../../src/trace/writer.js'
+import { packRecords, sampleHeader, sampleRecords, scratch } from './sample.js'
+
+const dir = scratch()
+afterAll(() => dir.remove())
+
+function fullHeader(): TraceHeader {
+  const header = sampleHeader()
+  const [device] = header.devices
+  device!.functions[0]!.driver = { name: 'nvme', srcversion: 'ABC', buildId: '00ff', parameters: { poll_queues: '0' } }
+  device!.snapshot = {
+    seq: 1n << 40n,
+    memory: [{ func: 0, bar: 0, offset: 4096, bytes: Uint8Array.of(1, 2, 3) }],
+    mappings: [{ func: 0, iova: 0xffff_f000_0000_0000n, length: 4096n, seq: 77n, flags: 6 }],
+    partial: true,
+  }
+  return {
+    ...header,
+    kernel: { ...header.kernel, cmdline: 'quiet console=ttyS0' },
+    module: { buildId: 'beef', parameters: { debug: 'N' } },
+    lossy: true,
+    ring: { size: 2 ** 33, dropped: 12 },
+    part: 3,
+  }
+}
+
+describe('what a trace says beside its events', () => {
+  it('reads as it was written', () => {
+    const path = dir.path('full.pciem')
+    const writer = TraceWriter.create(path, fullHeader())
+    writer.end('stopped')
+    const reader = TraceReader.open(path)
+    expect(reader.header).toEqual(fullHeader())
+    reader.close()
+  })
+
+  it('is refused where one thing of it is not what it must be', () => {
+    const broken: [(map: Record<string, any>) => void, RegExp][] = [
+      [(map) => (map.module = 7), /module is not a map/],
+      [(map) => (map.module.parameters.debug = 7), /module\.parameters is not a text/],
+      [(map) => (map.ring.dropped = -1), /ring\.dropped/],
+      [(map) => (map.part = 'x'), /part/],
+      [(map) => (map.kernel.cmdline = 1), /kernel\.cmdline/],
+      [(map) => (map.devices[0].snapshot.memory[0].bytes = 'x'), /memory\.bytes/],
+      [(map) => (map.devices[0].snapshot.mappings[0].iova = 1.5), /mapping\.iova/],
+      [(map) => (map.devices[0].functions[0].driver.buildId = 9), /driver\.buildId/],
+    ]
+    expect(() => unpackHeader(structuredClone(packHeader(fullHeader())) as never)).not.toThrow()
+    for (const [change, message] of broken) {
+      const map = structuredClone(packHeader(fullHeader())) as Record<string, any>
+      change(map)
+      expect(() => unpackHeader(map), String(change)).toThrow(message)
+    }
+  })
+
+  it('is shown, and survives a recovery', () => {
+    const path = dir.path('notes.pciem')
+    const writer = TraceWriter.create(path, fullHeader())
+    const { view, starts, lengths } = packRecords(sampleRecords())
+    starts.forEach((start, i) => writer.appendRecord(view, start, lengths[i]!))
+    writer.notes({ log: [{ time: 1_500_000_000n, level: 4, text: 'nvme nvme0: hello' }], comms: [{ pid: 412, comm: 'modprobe' }] })
+    writer.flush()
+    writer.close()
+    const out = dir.path('saved.pciem')
+    recoverTrace(path, out)
+    const reader = TraceReader.open(out)
+    const text = infoText(reader.header, summarizeTrace(reader))
+    reader.close()
+    for (const line of [
+      /^driver +nvme, build id 00ff, poll_queues=0$/m,
+      /^module +pciem, build id beef, debug=N$/m,
+      /^cmdline +quiet console=ttyS0$/m,
+      /^ring +8 GiB: 12 earlier events were not kept$/m,
+      /^ +\d+ +412 {2}modprobe$/m,
+      /^\[ +1\.500000\] nvme nvme0: hello$/m,
+    ]) {
+      expect(text).toMatch(line)
+    }
+  })
+})
