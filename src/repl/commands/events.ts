@@ -6,7 +6,7 @@ import { parseCount } from '../number.js'
 import { parseArguments } from '../parse.js'
 import type { Session } from '../session.js'
 
-const kinds = ['cfg', 'cfg-read', 'cfg-write', 'mmio', 'mmio-read', 'mmio-write', 'dma', 'dma-read', 'dma-write', 'dma-map', 'dma-unmap', 'irq', 'fault', 'bind', 'unbind', 'reset', 'watch', 'mark']
+const kinds = ['cfg', 'cfg-read', 'cfg-write', 'mmio', 'mmio-read', 'mmio-write', 'dma', 'dma-read', 'dma-write', 'dma-atomic', 'dma-map', 'dma-unmap', 'p2p', 'p2p-read', 'p2p-write', 'irq', 'fault', 'bind', 'unbind', 'reset', 'watch', 'mark']
 
 /** `mmio-write bar0+0x1000..0x1fff`, in any order, each part optional. */
 function parseFilter(words: string[]): EventFilter {
