@@ -211,8 +211,9 @@ int pciem_bar_set_policy(struct pciem_bar *bar, u64 offset, u64 length, u32 poli
 
 	lockdep_assert_held(&bar->func->slot->lock);
 	if (policy > PCIEM_BAR_DIRECT || offset >= bar->size || end <= offset || end > bar->size ||
-	    (flags & ~(PCIEM_TRACE_READS | PCIEM_TRACE_WRITES | PCIEM_TRACE_NO_STORE)) ||
-	    (policy == PCIEM_BAR_DIRECT && flags))
+	    (flags & ~(PCIEM_TRACE_READS | PCIEM_TRACE_WRITES | PCIEM_TRACE_NO_STORE | PCIEM_TRACE_HOLD)) ||
+	    (policy == PCIEM_BAR_DIRECT && flags) ||
+	    (policy != PCIEM_BAR_SYNC && flags & PCIEM_TRACE_HOLD))
 		return -EINVAL;
 	old = rcu_dereference_protected(bar->ranges, lockdep_is_held(&bar->func->slot->lock));
 	err = check_direct(bar, old, offset, end, policy);

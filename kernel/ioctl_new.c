@@ -107,7 +107,7 @@ int pciem_call_set_policy(struct pciem_slot *slot, const struct pciem_bar_policy
 	if (IS_ERR(bar))
 		return PTR_ERR(bar);
 	if (arg->policy > PCIEM_BAR_DIRECT || arg->offset >= bar->size ||
-	    arg->flags & ~(PCIEM_TRACE_READS | PCIEM_TRACE_WRITES | PCIEM_TRACE_NO_STORE))
+	    arg->flags & ~(PCIEM_TRACE_READS | PCIEM_TRACE_WRITES | PCIEM_TRACE_NO_STORE | PCIEM_TRACE_HOLD))
 		return -EINVAL;
 	length = arg->length ?: bar->size - arg->offset;
 	if (length > bar->size - arg->offset)

@@ -38,6 +38,7 @@ struct pending_read {
 	u64 seq;
 	u64 value;
 	enum read_state state;
+	bool store;			/* a held write: it changes the BAR's memory */
 	struct completion done;
 	struct pciem_record request;	/* who reads: the completion is in its name */
 };
@@ -139,7 +140,7 @@ static void apply_request(struct pciem_txn *txn, void *arg)
 	raw_spin_unlock(&s->reads_lock);
 }
 
-static void read_wait(struct pciem_stream *s, struct pending_read *rd)
+static void read_wait(struct pciem_stream *s, struct pending_read *rd, bool hold)
 {
 	unsigned int ms = sync_spin_ms;
 	u64 end;
@@ -147,7 +148,8 @@ static void read_wait(struct pciem_stream *s, struct pending_read *rd)
 	if (READ_ONCE(rd->state) == READ_ABORTED)
 		return;
 	if (pciem_may_sleep()) {
-		wait_for_completion_killable_timeout(&rd->done, msecs_to_jiffies(sync_sleep_ms));
+		wait_for_completion_killable_timeout(&rd->done, hold ? MAX_SCHEDULE_TIMEOUT :
+							msecs_to_jiffies(sync_sleep_ms));
 		return;
 	}
 	if (READ_ONCE(s->owner_late))
@@ -191,7 +193,7 @@ static void emit_completion(struct pciem_slot *slot, struct pending_read *rd)
 	pciem_stream_emit(slot, &txn);
 }
 
-static void serve_sync_read(struct pciem_access *acc)
+static void serve_sync_read(struct pciem_access *acc, bool hold)
 {
 	struct pciem_slot *slot = acc->bar->func->slot;
 	struct pending_read rd = {
@@ -214,7 +216,7 @@ static void serve_sync_read(struct pciem_access *acc)
 		return;
 	}
 	if (!txn.event_lost)
-		read_wait(&slot->stream, &rd);
+		read_wait(&slot->stream, &rd, hold);
 	if (read_leave(&slot->stream, &rd)) {
 		rd.value = all_ones(acc->width);
 		if (rd.state != READ_ABORTED) {
@@ -225,6 +227,39 @@ static void serve_sync_read(struct pciem_access *acc)
 		emit_completion(slot, &rd);
 	}
 	acc->value = rd.value;
+}
+
+static void apply_held_store(struct pciem_txn *txn, void *arg)
+{
+	struct pending_read *rd = arg;
+
+	if (rd->store)
+		mem_write(rd->acc->bar->mem + rd->acc->offset, rd->acc->width, rd->acc->value);
+	apply_request(txn, rd);
+}
+
+/* A posted write whose driver goes on only when the owner says so, e.g. from a breakpoint. */
+static void serve_held_write(struct pciem_access *acc, u8 flags)
+{
+	struct pciem_slot *slot = acc->bar->func->slot;
+	struct pending_read rd = {
+		.node = LIST_HEAD_INIT(rd.node),
+		.acc = acc,
+		.store = !(flags & PCIEM_TRACE_NO_STORE),
+		.done = COMPLETION_INITIALIZER_ONSTACK(rd.done),
+	};
+	struct pciem_txn txn;
+
+	access_txn(&txn, acc);
+	txn.event = PCIEM_EVENT_MMIO_WRITE;
+	txn.apply = apply_held_store;
+	txn.arg = &rd;
+	pciem_stream_emit(slot, &txn);
+	if (!rd.seq)			/* the stream has ended */
+		return;
+	if (!txn.event_lost)
+		read_wait(&slot->stream, &rd, true);
+	read_leave(&slot->stream, &rd);
 }
 
 int pciem_read_respond(struct pciem_slot *slot, const struct pciem_response *rsp)
@@ -249,7 +284,8 @@ int pciem_read_respond(struct pciem_slot *slot, const struct pciem_response *rsp
 		found->value = all_ones(found->acc->width);
 		if (!rsp->status)
 			found->value &= pciem_access_altered(found->acc, rsp->data);
-		emit_completion(slot, found);
+		if (!found->acc->write)
+			emit_completion(slot, found);
 		WRITE_ONCE(s->owner_late, false);
 		raw_spin_lock_irqsave(&s->reads_lock, flags);
 		found->state = READ_ANSWERED;
@@ -279,10 +315,14 @@ void pciem_read_abort_all(struct pciem_stream *s)
 
 static void serve_sync(struct pciem_access *acc, u8 flags)
 {
-	if (acc->write)
-		serve_store(acc, flags | PCIEM_TRACE_WRITES);
+	bool hold = flags & PCIEM_TRACE_HOLD;
+
+	if (!acc->write)
+		serve_sync_read(acc, hold);
+	else if (hold && pciem_may_sleep())
+		serve_held_write(acc, flags);
 	else
-		serve_sync_read(acc);
+		serve_store(acc, flags | PCIEM_TRACE_WRITES);
 }
 
 /* The MSI-X table is the interrupt controller's, not the model's. */

@@ -118,6 +118,7 @@ export const PCIEM_ATOMIC_FETCH_XOR = 7
 export const PCIEM_TRACE_READS = 1
 export const PCIEM_TRACE_WRITES = 2
 export const PCIEM_TRACE_NO_STORE = 4
+export const PCIEM_TRACE_HOLD = 8
 export const PCIEM_EVENT_MMIO_READ = 1
 export const PCIEM_EVENT_MMIO_WRITE = 2
 export const PCIEM_EVENT_CONFIG_READ = 3

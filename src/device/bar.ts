@@ -39,7 +39,7 @@ export class Bar {
     this.type = barType(options)
     this.prefetchable = options.prefetchable ?? false
     this.registers = options.registers
-    this.#ranges = [{ offset: 0, length: options.size, policy: 'store', report: 'none', store: !isRom(options) }]
+    this.#ranges = [{ offset: 0, length: options.size, policy: 'store', report: 'none', store: !isRom(options), hold: false }]
     for (const range of options.ranges ?? []) this.#overlay(range)
     for (const register of options.attributes ?? []) this.#attributes.set(register.offset, register)
     for (const [index, interrupt] of (options.interrupts ?? []).entries()) this.#interrupts.set(index, interrupt)
@@ -102,7 +102,7 @@ export class Bar {
   }
 
   /** How `length` bytes at `offset` answer from now on; 'direct' before start() only. */
-  setPolicy(offset: number, length: number, policy: RangePolicy, options: { report?: RangeReport; store?: boolean } = {}): void {
+  setPolicy(offset: number, length: number, policy: RangePolicy, options: { report?: RangeReport; store?: boolean; hold?: boolean } = {}): void {
     const range = { offset, length, policy, ...options }
     checkRange(range, this)
     setPolicy(this.file, this.func, this.index, range)
@@ -144,7 +144,7 @@ export class Bar {
   }
 
   #overlay(range: RangeOptions): void {
-    const { offset, length, policy, report = 'none', store = true } = range
+    const { offset, length, policy, report = 'none', store = true, hold = false } = range
     const end = offset + length
     const rest = this.#ranges.flatMap((old) => {
       const oldEnd = old.offset + old.length
@@ -152,7 +152,7 @@ export class Bar {
       const right = { ...old, offset: Math.max(old.offset, end), length: oldEnd - Math.max(old.offset, end) }
       return [left, right].filter((piece) => piece.length > 0)
     })
-    this.#ranges = [...rest, { offset, length, policy, report, store }].sort((a, b) => a.offset - b.offset)
+    this.#ranges = [...rest, { offset, length, policy, report, store, hold }].sort((a, b) => a.offset - b.offset)
   }
 
   #map(): void {

@@ -78,11 +78,11 @@ const reports = {
 export function setPolicy(file: SlotFile, func: number, bar: number, range: RangeOptions): void {
   const layout = STRUCT.pciem_bar_policy
   const view = sized(layout)
-  const { policy, report = 'none', store = true } = range
+  const { policy, report = 'none', store = true, hold = false } = range
   view.setUint32(layout.func, func, true)
   view.setUint32(layout.bar_index, bar, true)
   view.setUint32(layout.policy, policies[policy], true)
-  view.setUint32(layout.flags, reports[report] | (store ? 0 : uapi.PCIEM_TRACE_NO_STORE), true)
+  view.setUint32(layout.flags, reports[report] | (store ? 0 : uapi.PCIEM_TRACE_NO_STORE) | (hold ? uapi.PCIEM_TRACE_HOLD : 0), true)
   view.setBigUint64(layout.offset, BigInt(range.offset), true)
   view.setBigUint64(layout.length, BigInt(range.length), true)
   file.call(uapi.PCIEM_BAR_POLICY, view, `BAR${bar}: policy of ${range.length} bytes at 0x${range.offset.toString(16)}`, {

@@ -19,6 +19,8 @@ export interface RangeOptions {
   report?: RangeReport
   /** whether the driver's writes change the BAR's memory; true when left out */
   store?: boolean
+  /** sync: a driver that may sleep waits for respond() without a bound, in its writes too; false when left out */
+  hold?: boolean
 }
 
 export interface BarOptions {
@@ -149,6 +151,7 @@ export function checkRange(range: RangeOptions, bar: { index: number; size: numb
     Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length > 0 && offset + length <= bar.size,
     `${name}: ${length} bytes do not lie inside the BAR's ${bar.size}`,
   )
+  requireThat(!range.hold || policy === 'sync', `${name}: only a sync range can hold the driver, not a ${policy} one`)
   requireThat(
     policy !== 'direct' || (offset % PAGE_SIZE === 0 && length % PAGE_SIZE === 0),
     `${name}: a direct range is whole pages of ${PAGE_SIZE} bytes`,

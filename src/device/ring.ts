@@ -69,6 +69,8 @@ export class EventRing {
   private handle: binding.PollHandle | undefined
   private head: number
   private closed = false
+  /** @internal sees each event first; false withholds it from the listeners */
+  gate: ((event: DeviceEvent) => boolean) | undefined
 
   private constructor(
     readonly fd: number,
@@ -177,9 +179,14 @@ export class EventRing {
     for (; taken < this.entries && this.listeners.size > 0; taken++) {
       const event = this.next()
       if (!event) break
-      for (const listener of this.listeners) listener(event)
+      if (this.gate?.(event) ?? true) this.deliver(event)
     }
     return taken
+  }
+
+  /** @internal hands an event that the gate withheld to the listeners */
+  deliver(event: DeviceEvent): void {
+    for (const listener of this.listeners) listener(event)
   }
 
   private stop(): void {

@@ -128,6 +128,16 @@ export class Slot {
     return this.ring.dispatch()
   }
 
+  /** @internal lets `gate` see each event before the listeners; what it withholds may follow by deliver() */
+  setGate(gate: ((event: DeviceEvent) => boolean) | undefined): void {
+    this.ring.gate = gate
+  }
+
+  /** @internal */
+  deliver(event: DeviceEvent): void {
+    this.ring.deliver(event)
+  }
+
   /** Takes events without the event loop, for worker threads; not together with onEvent(). */
   readRing(max?: number): DeviceEvent[] {
     return this.ring.read(max)

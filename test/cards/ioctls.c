@@ -155,7 +155,9 @@ static void described(int fd)
 	REFUSED(EINVAL, card_policy(fd, BAR_SIZE, 0, PCIEM_BAR_STORE, 0));
 	REFUSED(EINVAL, card_policy(fd, 4096, -1ULL, PCIEM_BAR_STORE, 0));
 	REFUSED(EINVAL, card_policy(fd, 0, 0, 3, 0));
-	REFUSED(EINVAL, card_policy(fd, 0, 0, 0, 8));
+	REFUSED(EINVAL, card_policy(fd, 0, 0, PCIEM_BAR_SYNC, 16));
+	REFUSED(EINVAL, card_policy(fd, 0, 0, PCIEM_BAR_STORE, PCIEM_TRACE_HOLD));
+	REFUSED(EINVAL, card_policy(fd, 0, 0, PCIEM_BAR_DIRECT, PCIEM_TRACE_HOLD));
 	REFUSED(EINVAL, card_policy(fd, 16, 32, PCIEM_BAR_DIRECT, 0));
 }
 

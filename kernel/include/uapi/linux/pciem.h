@@ -219,6 +219,7 @@ struct pciem_set_irqfd {
 #define PCIEM_TRACE_READS	1	/* report reads to the owner ring */
 #define PCIEM_TRACE_WRITES	2	/* report writes */
 #define PCIEM_TRACE_NO_STORE	4	/* writes do not change the BAR's memory */
+#define PCIEM_TRACE_HOLD	8	/* BAR_POLICY, sync: see there */
 
 struct pciem_trace_bar {
 	__u32 bar_index;
@@ -392,6 +393,11 @@ struct pciem_config {
  * How a range of a BAR answers. A new BAR is one STORE range that reports
  * nothing to the owner ring (monitors see every access all the same). DIRECT
  * ranges are whole pages and may be set before START only. flags: PCIEM_TRACE_*.
+ *
+ * With TRACE_HOLD a driver that may sleep waits in a SYNC range until the owner
+ * answers, however long that takes (a fatal signal ends the wait): in a read, and in
+ * a write too, which is then answered like a read. One that may not sleep waits for
+ * its reads as without HOLD, and not at all for its writes.
  */
 #define PCIEM_BAR_STORE		0	/* from the BAR's memory, in the kernel */
 #define PCIEM_BAR_SYNC		1	/* the owner answers reads; writes are posted to it */
