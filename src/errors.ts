@@ -56,6 +56,6 @@ export class UsageError extends PciemError {
 
 /** One line for a terminal, whatever was thrown. */
 export function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
+  if (!(error instanceof Error)) return String(error).split('\n', 1)[0]!
   return error.message.split('\n', 1)[0] || error.name
 }

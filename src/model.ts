@@ -5,6 +5,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { SlotOptions } from './device/options.js'
 import type { Slot } from './device/slot.js'
 import { PciemError, UsageError } from './errors.js'
+import { allowTypeScript, isTypeScript } from './typescript.js'
 
 /** A device in TypeScript: what models/NAME.ts exports by default. */
 export interface Model {
@@ -36,7 +37,7 @@ export function modelNames(): string[] {
     .sort()
 }
 
-/** Loads a model by the name of one that comes with pciem, or from a JavaScript file. */
+/** Loads a model by the name of one that comes with pciem, or from a JavaScript or TypeScript file. */
 export async function loadModel(nameOrPath: string): Promise<Model> {
   const isPath = nameOrPath.includes('/') || /\.[cm]?[jt]s$/.test(nameOrPath)
   if (!isPath && !modelNames().includes(nameOrPath)) {
@@ -49,12 +50,12 @@ export async function loadModel(nameOrPath: string): Promise<Model> {
   return model
 }
 
-async function importFile(path: string): Promise<unknown> {
+/** Loads a module; TypeScript, too. */
+export async function importFile(path: string): Promise<unknown> {
   try {
+    if (isTypeScript(path)) allowTypeScript()
     return await import(pathToFileURL(path).href)
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code
-    if (code === 'ERR_UNKNOWN_FILE_EXTENSION') throw new UsageError(`${path}: compile it to JavaScript first`, { cause })
     throw new PciemError(`${path} does not load: ${cause instanceof Error ? cause.message.split('\n', 1)[0] : String(cause)}`, { cause })
   }
 }

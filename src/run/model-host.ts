@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 import { once } from 'node:events'
-import { Worker } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import * as binding from '../binding.js'
+import type { DeviceEvent } from '../device/ring.js'
 import { Slot } from '../device/slot.js'
 import { PciemError, describeError, exitCodes } from '../errors.js'
 import { loadModel } from '../model.js'
 import type { RegisterMap } from '../pci.js'
+import type { GateRequest } from './gate.js'
 import type { WorkerReport, WorkerRequest } from './model-worker.js'
 
 /**
@@ -22,17 +24,21 @@ export class ModelHost {
   readonly failed: Promise<never>
   readonly #worker: Worker
   readonly #stopSignal: number
+  readonly #gatePort: MessagePort
+  readonly #gateSignal: number
   readonly #exited: Promise<unknown>
   #closed = false
   #alive = true
 
-  private constructor(parts: Pick<ModelHost, 'driver' | 'model' | 'slot' | 'registers'>, worker: Worker, stopSignal: number) {
+  private constructor(parts: Pick<ModelHost, 'driver' | 'model' | 'slot' | 'registers'>, worker: Worker, signals: { stop: number; gate: number }, gatePort: MessagePort) {
     this.driver = parts.driver
     this.model = parts.model
     this.slot = parts.slot
     this.registers = parts.registers
     this.#worker = worker
-    this.#stopSignal = stopSignal
+    this.#stopSignal = signals.stop
+    this.#gateSignal = signals.gate
+    this.#gatePort = gatePort
     this.#exited = once(worker, 'exit').catch(() => undefined)
     worker.once('exit', () => (this.#alive = false))
     worker.once('error', () => (this.#alive = false))
@@ -52,9 +58,12 @@ export class ModelHost {
     if (dma !== 'soft' && dma !== 'direct') throw new PciemError(`dma=${dma}? it is soft or direct`, { exitCode: exitCodes.usage })
     const description = { ...model.describe(own), dmaMode: dma } as const
     const stopSignal = binding.eventfd()
-    const request: WorkerRequest = { model: name, options: own, stopSignal }
+    const gateSignal = binding.eventfd()
+    const { port1, port2 } = new MessageChannel()
+    port1.unref()
+    const request: WorkerRequest = { model: name, options: own, stopSignal, gateSignal, gatePort: port2 }
     // Starting a thread takes longer than making a slot: it starts first.
-    const worker = new Worker(new URL('./model-worker.js', import.meta.url), { workerData: request, name: `pciem ${model.name}` })
+    const worker = new Worker(new URL('./model-worker.js', import.meta.url), { workerData: request, transferList: [port2], name: `pciem ${model.name}` })
     let slot: Slot | undefined
     try {
       slot = Slot.create(description)
@@ -64,11 +73,12 @@ export class ModelHost {
       await worker.terminate()
       slot?.close()
       binding.close(stopSignal)
+      binding.close(gateSignal)
       throw error
     }
     const bars = description.functions[0]?.bars ?? []
     const registers = new Map(bars.flatMap(({ index, registers }) => (registers ? [[index, registers] as const] : [])))
-    return new ModelHost({ driver: model.driver, model: model.name, slot, registers }, worker, stopSignal)
+    return new ModelHost({ driver: model.driver, model: model.name, slot, registers }, worker, { stop: stopSignal, gate: gateSignal }, port1)
   }
 
   /** Whether the model still answers. */
@@ -80,6 +90,19 @@ export class ModelHost {
     this.slot.start()
   }
 
+  /** Calls back, on the event loop, with the accesses that the gate hands over. */
+  onGated(listener: (event: DeviceEvent) => void): void {
+    this.#gatePort.on('message', listener)
+    this.#gatePort.unref()
+  }
+
+  /** Sets the gate, or gives an access back to the model. */
+  gate(request: GateRequest): void {
+    if (this.#closed || !this.#alive) return
+    this.#gatePort.postMessage(request)
+    binding.write(this.#gateSignal, BigUint64Array.of(1n))
+  }
+
   /** Ends the model and gives the slot back; remove the device first, or it is pulled out by surprise. */
   async close(): Promise<void> {
     if (this.#closed) return
@@ -87,6 +110,8 @@ export class ModelHost {
     binding.write(this.#stopSignal, BigUint64Array.of(1n))
     await this.#exited
     binding.close(this.#stopSignal)
+    binding.close(this.#gateSignal)
+    this.#gatePort.close()
     this.slot.close()
   }
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
-import { type MessagePort, isMainThread, parentPort, workerData } from 'node:worker_threads'
+import { type MessagePort, isMainThread, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import * as binding from '../binding.js'
+import type { DeviceEvent } from '../device/ring.js'
 import { Slot, type SlotHandles } from '../device/slot.js'
 import { type ExitCode, PciemError } from '../errors.js'
 import { loadModel } from '../model.js'
+import { type GateRange, type GateRequest, gateDecision } from './gate.js'
 
 /** What the thread starts with: enough to load the model while its slot is being made. */
 export interface WorkerRequest {
@@ -13,6 +15,9 @@ export interface WorkerRequest {
   options: Record<string, string>
   /** an eventfd that ends the thread's work */
   stopSignal: number
+  /** where the session's requests come, and the eventfd that says so: this thread sleeps in the kernel, not in its event loop */
+  gatePort: MessagePort
+  gateSignal: number
 }
 
 /** What the thread says once: that the model plays the slot, or why it does not. */
@@ -28,16 +33,50 @@ async function attach(request: WorkerRequest, port: MessagePort): Promise<() => 
   const [[handles], model] = (await Promise.all([once(port, 'message'), loading])) as [[SlotHandles], Awaited<typeof loading>]
   const slot = Slot.adopt(handles)
   const instance = model.attach(slot, request.options)
-  const wakers = [handles.ring, request.stopSignal]
+  const takeRequests = openGate(slot, request)
+  const wakers = [handles.ring, request.stopSignal, request.gateSignal]
   return () => {
     try {
-      do slot.dispatch()
-      while (!binding.wait(wakers, FOREVER, SPIN_US).includes(request.stopSignal))
+      for (let ready: number[] = []; !ready.includes(request.stopSignal); ready = binding.wait(wakers, FOREVER, SPIN_US)) {
+        if (ready.includes(request.gateSignal)) takeRequests()
+        slot.dispatch()
+      }
       slot.dispatch()
     } finally {
       instance.close()
       slot.close()
     }
+  }
+}
+
+/** Lets the session take accesses before the model. Returns what carries out the session's requests. */
+function openGate(slot: Slot, { gatePort, gateSignal }: WorkerRequest): () => void {
+  let ranges: readonly GateRange[] = []
+  const gate = (event: DeviceEvent): boolean => {
+    const { session, model } = gateDecision(ranges, event)
+    if (session) gatePort.postMessage(event)
+    else if (event.type === 'mmio-write') letGo(slot, event)
+    return model
+  }
+  return () => {
+    binding.read(gateSignal, new BigUint64Array(1))
+    for (let got = receiveMessageOnPort(gatePort); got; got = receiveMessageOnPort(gatePort)) {
+      const request = got.message as GateRequest
+      if ('pass' in request) slot.deliver(request.pass)
+      else {
+        ranges = request.ranges
+        // It stays: a write that is held may still be in the ring when the last range has gone.
+        slot.setGate(gate)
+      }
+    }
+  }
+}
+
+function letGo(slot: Slot, { seq }: DeviceEvent): void {
+  try {
+    slot.respond(seq, 0n)
+  } catch {
+    // Nobody waits in this write, as in most.
   }
 }
 
