@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What it takes to build and to boot virtual machines.
-import { accessSync, constants, existsSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { describeError } from '../errors.js'
 import { kvmUsable, readVerdict } from '../vm/accelerator.js'
@@ -12,7 +12,7 @@ import type { Check, Section } from './report.js'
 export function guestSection(): Section {
   return {
     title: 'Virtual machines',
-    checks: [qemu(), kvm(), built('guest init', 'build/guest-init'), ...['6.1', '6.12'].flatMap(guestKernel)],
+    checks: [qemu(), kvm(), memory(), built('guest init', 'build/guest-init'), ...['6.1', '6.12'].flatMap(guestKernel)],
   }
 }
 
@@ -77,6 +77,17 @@ function kvm(): Check {
     return { name: 'KVM', ok: false, optional: true, found: `guests are emulated: ${verdict.reason}`, mend }
   }
   return { name: 'KVM', ok: true, found: verdict ? 'works' : 'usable; the first guest will show whether it works' }
+}
+
+/** A guest takes 1 GiB unless told, and QEMU and the emulated CPU's code some more. */
+function memory(): Check {
+  const available = availableMiB(readFileSync('/proc/meminfo', 'utf8'))
+  return { name: 'memory', ok: available === undefined || available >= 1536, found: available === undefined ? 'unknown' : `${available} MiB available`, optional: true, mend: 'end what takes memory, or give guests less: `bin/pciem vm --mem 512M`' }
+}
+
+export function availableMiB(meminfo: string): number | undefined {
+  const kiB = /^MemAvailable:\s+(\d+) kB$/m.exec(meminfo)?.[1]
+  return kiB === undefined ? undefined : Math.floor(Number(kiB) / 1024)
 }
 
 function guestKernel(series: string): Check[] {

@@ -17,7 +17,7 @@ const needs = [
 export function hostSection(): Section {
   return {
     title: 'This machine',
-    checks: [kernelVersion(), kernelConfig(), unlocked(), headers(), moduleBuilt(), moduleLoaded(), device()],
+    checks: [kernelVersion(), kernelConfig(), notXen(), unlocked(), headers(), moduleBuilt(), moduleLoaded(), moduleCurrent(), device()],
   }
 }
 
@@ -66,6 +66,12 @@ function unlocked(): Check {
   }
 }
 
+/** A paravirtual Xen guest has no page tables of its own to trap with; the module refuses to load. */
+function notXen(): Check {
+  const type = read('/sys/hypervisor/type')?.trim() === 'xen' ? (read('/sys/hypervisor/guest_type')?.trim() ?? 'unknown') : undefined
+  return { name: 'hypervisor', ok: type !== 'PV', found: type === undefined ? 'none that matters' : `Xen, ${type} guest`, mend: 'use an HVM or PVH guest; the module does not work in a paravirtual one' }
+}
+
 function headers(): Check {
   const path = `/lib/modules/${release()}/build`
   const ok = existsSync(`${path}/Makefile`)
@@ -83,6 +89,24 @@ function moduleBuilt(): Check {
 function moduleLoaded(): Check {
   const ok = existsSync('/sys/module/pciem')
   return { name: 'module loaded', ok, found: ok ? 'yes' : 'no', mend: 'make load' }
+}
+
+/** Whether what is loaded was built from the same sources as what is built. */
+function moduleCurrent(): Check {
+  const name = 'module current'
+  const loaded = read('/sys/module/pciem/srcversion')?.trim()
+  const built = builtSrcversion(moduleFor(release()))
+  if (loaded === undefined || built === undefined) return { name, ok: true, optional: true, found: 'nothing to compare' }
+  return { name, ok: loaded === built, optional: true, found: loaded === built ? `srcversion ${loaded}` : `loaded is ${loaded}, built is ${built}`, mend: 'rmmod pciem && make load' }
+}
+
+/** A module's own sections say `srcversion=…` in plain text. */
+function builtSrcversion(path: string): string | undefined {
+  try {
+    return /\0srcversion=([0-9A-F]+)\0/.exec(readFileSync(path, 'latin1'))?.[1]
+  } catch {
+    return undefined
+  }
 }
 
 function device(): Check {

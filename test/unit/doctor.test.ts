@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, test } from 'vitest'
-import { guestSection } from '../../src/doctor/guests.js'
+import { availableMiB, guestSection } from '../../src/doctor/guests.js'
 import { missingOptions } from '../../src/doctor/host.js'
 import { formatReport, usable, type Section } from '../../src/doctor/report.js'
 
@@ -29,6 +29,11 @@ describe('a section', () => {
     expect(formatReport([section(false, false)])).toBe('T: not ready\n  MISS  thing  f\n               mend: do this\n')
     expect(formatReport([section(true, false)])).toBe('T: ready\n  ok    thing  f\n')
   })
+})
+
+test('available memory is read as the kernel writes it', () => {
+  expect(availableMiB('MemTotal:       24 kB\nMemAvailable:    2097152 kB\n')).toBe(2048)
+  expect(availableMiB('')).toBeUndefined()
 })
 
 test('without guest kernels the mend is make setup', () => {
