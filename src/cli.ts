@@ -81,3 +81,5 @@ function version(): string {
 }
 
 process.exitCode = await main(process.argv.slice(2))
+// A timer that a failed script has left must not keep its error waiting.
+if (process.exitCode !== exitCodes.ok) process.exit()

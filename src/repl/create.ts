@@ -9,12 +9,23 @@ import type { DeviceParts } from './device.js'
 export async function createDevice(name: string, model: string, options: Record<string, string>): Promise<DeviceParts> {
   if (model === 'device') {
     const slot = Slot.create(bareDevice(options))
-    return { name, model, slot, registers: new Map(), start: () => slot.start(), close: () => slot.close() }
+    return {
+      name, model, slot, registers: new Map(),
+      start: () => slot.start(),
+      close: () => slot.close(),
+      play: (take) => void slot.onEvent(take),
+    }
   }
   const host = await ModelHost.create(model, options)
   const start = async () => {
     await ensureDriver(host.driver)
     host.start()
   }
-  return { name, model: host.model, slot: host.slot, registers: host.registers, start, close: () => host.close() }
+  return {
+    name, model: host.model, slot: host.slot, registers: host.registers, start,
+    close: () => host.close(),
+    play: (take) => host.onGated(take),
+    setGate: (ranges) => host.gate({ ranges }),
+    pass: (event) => host.gate({ pass: event }),
+  }
 }

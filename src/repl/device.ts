@@ -6,16 +6,23 @@ import { PciemError, UsageError } from '../errors.js'
 import type { RegisterMap } from '../pci.js'
 import type { Progress } from '../recorder/progress.js'
 import { Recorder, type RecorderOptions } from '../recorder/recorder.js'
-import { recordToEvent } from '../trace/event.js'
+import type { DeviceEvent } from '../device/ring.js'
+import type { GateRange } from '../run/gate.js'
 import type { EventLog } from './event-log.js'
+import { Player, type PlayerEvents } from './player.js'
 
 export interface DeviceParts {
   name: string
   model: string
   slot: Slot
-  registers: ReadonlyMap<number, RegisterMap>
+  /** by BAR; `registers load` adds to them */
+  registers: Map<number, RegisterMap>
   start(): void | Promise<void>
   close(): void | Promise<void>
+  /** hands the accesses over that are the session's to answer: all of a bare device, of a model's those that the gate lets out */
+  play(take: (event: DeviceEvent) => void): void
+  setGate?(ranges: GateRange[]): void
+  pass?(event: DeviceEvent): void
 }
 
 /** One device of the session: its slot, its model if it has one, its events and its recording. */
@@ -23,19 +30,24 @@ export class Device {
   readonly name: string
   readonly model: string
   readonly slot: Slot
-  readonly registers: ReadonlyMap<number, RegisterMap>
+  readonly registers: Map<number, RegisterMap>
   recording: string | undefined
+  readonly player: Player
   private recorder: Recorder | undefined
   private readonly monitor: Monitor
+  private config: Uint8Array | undefined
 
   constructor(
     private readonly parts: DeviceParts,
     private readonly log: EventLog,
+    events: PlayerEvents,
   ) {
     this.name = parts.name
     this.model = parts.model
     this.slot = parts.slot
     this.registers = parts.registers
+    this.player = new Player(parts, events)
+    parts.play((event) => this.player.take(event))
     // Lossy: what is shown on a terminal must never hold up the driver; what is lost is counted.
     this.monitor = parts.slot.monitor({ lossy: true, ringSize: 16 << 20 })
     this.monitor.onReadable(() => this.drain())
@@ -51,8 +63,20 @@ export class Device {
 
   /** Moves what the monitor holds into the session's log. */
   drain(): void {
-    this.monitor.drain((view, start) => this.log.add(recordToEvent(view, start)))
-    this.log.lost = this.monitor.lost
+    const { id } = this.slot
+    this.monitor.drain((view, start) => this.log.add(view, start, id))
+  }
+
+  /** events that found no room in the monitor */
+  get lost(): bigint {
+    return this.monitor.lost
+  }
+
+  /** Its config space, for the names of registers in capabilities; undefined when the device is gone. */
+  configBytes(): Uint8Array | undefined {
+    if (this.slot.closed) return undefined
+    this.config ??= this.fn.config.bytes()
+    return this.config
   }
 
   async recordStart(options: Omit<RecorderOptions, 'slot' | 'slotId' | 'slots'>): Promise<void> {
@@ -83,6 +107,8 @@ export class Device {
   async remove(surprise: boolean): Promise<void> {
     let failed: unknown
     try {
+      // An orderly removal waits for the driver, and the driver may be waiting at a break.
+      this.player.release()
       await this.slot.remove({ surprise })
     } catch (error) {
       failed = error

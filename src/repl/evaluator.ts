@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
-import type { EventEmitter } from 'node:events'
+import { EventEmitter } from 'node:events'
 import { type REPLServer, Recoverable } from 'node:repl'
+import { PciemError } from '../errors.js'
 import { commands, findCommand } from './commands/index.js'
 import type { Result } from './command.js'
-import { hexdump } from './hexdump.js'
+import { exposeGlobals } from './globals.js'
 import { asCommand } from './parse.js'
+import { cancellable, runCommand } from './run-command.js'
 import type { Session } from './session.js'
 
 export type Outcome = { kind: 'command'; name: string; result: Result | undefined } | { kind: 'js'; value: unknown } | { kind: 'incomplete' }
@@ -28,69 +30,55 @@ export function explainJavaScript(error: unknown, code: string): unknown {
 /** Runs a line as a command if its first word is one, else as JavaScript in the server's context. */
 export class Evaluator {
   private readonly javascript: REPLServer['eval']
-  /** Rejects with what JavaScript throws. Node's prompt gives that to a domain of its own, which prints it, and never calls back. */
-  readonly thrown: Promise<never>
+  private fail: ((error: unknown) => void) | undefined
 
   constructor(
     private readonly session: Session,
     private readonly server: REPLServer,
   ) {
     this.javascript = server.eval
-    const { _domain: domain } = server as { _domain?: EventEmitter }
-    this.thrown = new Promise((_resolve, reject) => domain?.once('error', reject))
-    this.thrown.catch(() => undefined)
-    this.exposeGlobals()
+    this.catchThrown()
+    exposeGlobals(session, server.context)
+    session.evaluate = async (code) => {
+      const { kind, ...outcome } = await this.evaluateJavaScript(`(${code}\n)`)
+      if (kind === 'incomplete') throw new PciemError(`'${code}' is not a whole expression`)
+      return 'value' in outcome ? outcome.value : undefined
+    }
   }
 
   async evaluate(code: string): Promise<Outcome> {
     const words = asCommand(code, commands)
-    if (!words) return this.evaluateJavaScript(code)
-    const [name, ...args] = words as [string, ...string[]]
-    const result = await findCommand(name).run(this.session, args)
+    if (!words) return cancellable(this.session, () => this.evaluateJavaScript(code))
+    const result = await runCommand(this.session, words)
     // What Node's prompt shows as `_`; assigning to `_` itself would end its magic.
     if (result) (this.server as unknown as { last: unknown }).last = result.value
-    return { kind: 'command', name, result }
+    return { kind: 'command', name: words[0]!, result }
+  }
+
+  // What JavaScript throws, Node's prompt gives to a domain of its own, which prints it, and never calls back.
+  private catchThrown(): void {
+    const { _domain: domain } = this.server as { _domain?: unknown }
+    if (!(domain instanceof EventEmitter)) return
+    domain.removeAllListeners('error')
+    domain.on('error', (error: unknown) => {
+      if (this.fail) this.fail(error)
+      else this.session.failedLater(error)
+    })
   }
 
   private async evaluateJavaScript(code: string): Promise<Outcome> {
     const source = code.endsWith('\n') ? code : `${code}\n`
     try {
       const value = await new Promise<unknown>((resolve, reject) => {
+        this.fail = reject
         this.javascript.call(this.server, source, this.server.context, 'pciem', (error, value: unknown) => (error ? reject(error) : resolve(value)))
       })
       return { kind: 'js', value }
     } catch (error) {
       if (error instanceof Recoverable) return { kind: 'incomplete' }
       throw explainJavaScript(error, code)
+    } finally {
+      this.fail = undefined
     }
-  }
-
-  private exposeGlobals(): void {
-    const { session } = this
-    const { context } = this.server
-    const values: Record<string, () => unknown> = {
-      slot: () => session.device().slot,
-      fn: () => session.function(),
-      config: () => session.function().config,
-      dma: () => session.function().dma,
-      irq: () => session.function().irq,
-      log: () => session.log,
-      session: () => session,
-    }
-    for (let bar = 0; bar < 7; bar++) values[`bar${bar}`] = () => session.function().bars.get(bar)
-    for (const [name, get] of Object.entries(values)) {
-      Object.defineProperty(context, name, {
-        configurable: true,
-        enumerable: true,
-        get,
-        // A script may use the name for something of its own.
-        set: (value: unknown) => Object.defineProperty(context, name, { value, writable: true, configurable: true, enumerable: true }),
-      })
-    }
-    context['hexdump'] = hexdump
-    context['on'] = (kind: string, listener: (event: unknown) => void) =>
-      session.log.subscribe((event) => {
-        if (event.kind === kind) listener(event)
-      })
   }
 }

@@ -2,77 +2,103 @@
 import { mkdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { clearLine, cursorTo } from 'node:readline'
 import { type REPLServer, Recoverable, start } from 'node:repl'
 import { inspect } from 'node:util'
 import chalk from 'chalk'
-import { describeError } from '../errors.js'
-import type { TraceEvent } from '../trace/event.js'
-import { commands } from './commands/index.js'
+import { PciemError, describeError } from '../errors.js'
+import { complete } from './completion.js'
 import { Evaluator } from './evaluator.js'
-import { matches } from './event-log.js'
+import { asciiOnly, isUtf8 } from './glyphs.js'
+import { LiveView } from './live-view.js'
+import { page } from './pager.js'
+import { addSave } from './save.js'
+import { Screen } from './screen.js'
 import type { Session } from './session.js'
+import { StatusLine } from './status.js'
 
-const greeting = `pciem: synthetic PCI Express devices. ${chalk.bold('help')} lists the commands, ${chalk.bold('create nvme')} makes a first device; ^D leaves.\n`
+const greeting = `pciem: synthetic PCI Express devices. ${chalk.bold('help')} lists the commands, ${chalk.bold('create nvme')} makes a first device; ^D leaves.`
 
 /** Opens the prompt on the terminal and resolves when it is left. */
 export async function runInteractive(session: Session): Promise<void> {
-  process.stdout.write(greeting)
-  const server = start({ prompt: 'pciem> ', ignoreUndefined: true, writer: (value: unknown) => inspect(value, { colors: chalk.level > 0 }) })
+  process.stdout.write(`${isUtf8() ? greeting : asciiOnly(greeting)}\n`)
+  // Previews would run getters that ask the kernel, and would be drawn where events are.
+  const server = start({ prompt: 'pciem> ', ignoreUndefined: true, preview: false, breakEvalOnSigint: true, writer: show })
+  const screen = new Screen(server, new StatusLine(session))
+  session.output = { notice: (text) => screen.print(chalk.red(text)), handOver: (run) => screen.handOver(run) }
+  session.interactive = true
+  server.context['console'] = screen.console()
   const evaluator = new Evaluator(session, server)
-  replaceEval(session, server, evaluator)
-  addCompletion(session, server)
+  const running = replaceEval(session, server, evaluator, screen)
+  ;(server as unknown as { completer: unknown }).completer = complete(session, server)
+  addSave(session, server, screen)
+  handleKeys(session, server, screen, running)
   await openHistory(server)
-  server.on('SIGINT', () => session.cancelNow())
-  const stopShowing = showLive(session, server)
+  const view = new LiveView(session, screen)
   await new Promise<void>((resolve) => server.once('exit', resolve))
-  stopShowing()
+  view.close()
 }
 
-function replaceEval(session: Session, server: REPLServer, evaluator: Evaluator): void {
+function show(value: unknown): string {
+  return inspect(value, { colors: chalk.level > 0 })
+}
+
+/** Runs lines by our evaluator, one after the other, however fast they come. Says whether one runs. */
+function replaceEval(session: Session, server: REPLServer, evaluator: Evaluator, screen: Screen): () => boolean {
   const writable = server as { eval: REPLServer['eval'] }
-  // Lines that are typed ahead wait for the one before them.
   let before: Promise<unknown> = Promise.resolve()
-  writable.eval = (code, _context, _file, done) => {
-    const outcome = before.then(() => evaluator.evaluate(code))
-    before = outcome.catch(() => undefined)
-    outcome.then(
-      (outcome) => {
-        if (outcome.kind === 'incomplete') return done(new Recoverable(new SyntaxError('incomplete')), undefined)
-        if (outcome.kind === 'js') return done(null, outcome.value)
-        if (outcome.result) server.output.write(`${outcome.result.text}\n`)
-        done(null, undefined)
-        if (session.left) server.close()
-      },
-      (error: unknown) => {
-        server.output.write(`${chalk.red(describeError(error))}\n`)
-        done(null, undefined)
-      },
-    )
+  let underWay = 0
+  const run = async (code: string): Promise<unknown> => {
+    const outcome = await evaluator.evaluate(code)
+    if (outcome.kind === 'incomplete') throw new Recoverable(new SyntaxError('incomplete'))
+    if (code.trim() !== '') session.transcript.push(code.trimEnd())
+    if (outcome.kind === 'js') return outcome.value
+    if (outcome.result) await page(screen, outcome.result.text)
+    return undefined
   }
+  writable.eval = (code, _context, _file, done) => {
+    underWay++
+    before = before
+      .then(() => run(code))
+      .then((value) => done(null, value))
+      .catch((error: unknown) => {
+        if (error instanceof Recoverable) return done(error, undefined)
+        screen.print(chalk.red(explain(error)))
+        done(null, undefined)
+      })
+      .finally(() => {
+        underWay--
+        if (session.left) server.close()
+      })
+  }
+  return () => underWay > 0
 }
 
-type Completer = (line: string, done: (error: Error | null, found: [string[], string]) => void) => void
+function explain(error: unknown): string {
+  const name = error instanceof Error && !(error instanceof PciemError) ? `${error.name}: ` : ''
+  return `${name}${describeError(error)}`
+}
 
-function addCompletion(session: Session, server: REPLServer): void {
-  const writable = server as unknown as { completer: Completer }
-  const javascript = writable.completer
-  writable.completer = (line, done) => {
-    const [first = '', ...rest] = line.trimStart().split(/\s+/)
-    const command = commands.get(first)
-    if (rest.length === 0 || !command) {
-      const names = [...commands.keys()].filter((name) => first !== '' && name.startsWith(first))
-      if (rest.length > 0 || names.length === 0) return javascript.call(server, line, done)
-      return done(null, [names.map((name) => `${name} `), first])
+/** ^C ends the command, or clears the line; ^D leaves, but asks once while a device is there. */
+function handleKeys(session: Session, server: REPLServer, screen: Screen, running: () => boolean): void {
+  const editor = server as REPLServer & { line: string; cursor: number; lines: { level?: unknown[] }; clearLine?(): void }
+  server.removeAllListeners('SIGINT')
+  server.on('SIGINT', () => {
+    if (running()) return session.cancelNow()
+    screen.abandonLine()
+    server.clearBufferedCommand()
+    server.displayPrompt()
+  })
+  const close = server.close.bind(server)
+  let asked = 0
+  editor.close = () => {
+    const alive = session.devices.length
+    if (!session.left && alive > 0 && Date.now() - asked > 5000 && process.stdin.isTTY && !process.stdin.destroyed) {
+      asked = Date.now()
+      const which = session.devices.map(({ name }) => name).join(', ')
+      screen.print(`${which} ${alive > 1 ? 'are' : 'is'} still on the bus: ^D again takes ${alive > 1 ? 'them' : 'it'} off and leaves`)
+      return
     }
-    const last = rest.at(-1) ?? ''
-    let found: string[] = []
-    try {
-      found = command.complete?.(session, rest) ?? []
-    } catch {
-      // Without a device there is nothing to complete from.
-    }
-    done(null, [found.filter((word) => word.startsWith(last)), last])
+    close()
   }
 }
 
@@ -86,31 +112,4 @@ function openHistory(server: REPLServer): Promise<void> {
     }
     server.setupHistory(join(folder, 'history'), () => resolve())
   })
-}
-
-const perTick = 40
-
-/** Prints events above the input line; past a rate that anyone could read, only their number. */
-function showLive(session: Session, server: REPLServer): () => void {
-  let pending: TraceEvent[] = []
-  let skipped = 0
-  const unsubscribe = session.log.subscribe((event) => {
-    if (!session.live || !matches(session.filter, event)) return
-    if (pending.length < perTick) pending.push(event)
-    else skipped++
-  })
-  const timer = setInterval(() => {
-    if (pending.length === 0) return
-    cursorTo(process.stdout, 0)
-    clearLine(process.stdout, 0)
-    for (const event of pending) process.stdout.write(`${chalk.dim(session.formatEvent(event))}\n`)
-    if (skipped > 0) process.stdout.write(chalk.dim(`… and ${skipped} more; \`events last\` has the newest\n`))
-    pending = []
-    skipped = 0
-    server.displayPrompt(true)
-  }, 100)
-  return () => {
-    clearInterval(timer)
-    unsubscribe()
-  }
 }

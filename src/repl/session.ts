@@ -1,23 +1,51 @@
 // SPDX-License-Identifier: MIT
 import { spawn } from 'node:child_process'
 import type { Function } from '../device/function.js'
-import { UsageError } from '../errors.js'
+import { UsageError, describeError } from '../errors.js'
 import type { RegisterMap } from '../pci.js'
 import type { TraceEvent } from '../trace/event.js'
 import { formatEvent } from '../trace/format.js'
 import { createDevice } from './create.js'
 import { Device } from './device.js'
-import { type EventFilter, EventLog } from './event-log.js'
+import type { EventFilter } from './event-filter.js'
+import { EventLog } from './event-log.js'
+import { hexdump } from './hexdump.js'
+import { describeHalt } from './halt.js'
+import type { Halt } from './player.js'
+
+/** Where a session prints what is no command's result, and how it runs what needs the terminal. */
+export interface SessionOutput {
+  /** something happened that the user should know of: a break, a handler that failed */
+  notice(text: string): void
+  /** runs a program that uses the terminal itself */
+  handOver<T>(run: () => Promise<T>): Promise<T>
+}
+
+const plainOutput: SessionOutput = {
+  notice: (text) => void process.stderr.write(`${text}\n`),
+  handOver: (run) => run(),
+}
 
 /** What one prompt or script works on: its devices, the current one, and the events seen so far. */
 export class Session {
   readonly devices: Device[] = []
   readonly log = new EventLog()
   current: Device | undefined
-  live = false
+  live: 'on' | 'off' | 'paused' = 'off'
   filter: EventFilter = {}
   left = false
+  /** how many events had come when the last `wait` ended */
+  waited = 0
+  output: SessionOutput = plainOutput
+  interactive = false
+  /** what was dumped last, by where it stands: the next dump of it shows what has changed */
+  readonly dumped = new Map<string, Uint8Array>()
+  /** the lines that ran without an error, as a script that does the same */
+  readonly transcript: string[] = []
+  /** evaluates JavaScript with the session's globals; set by whoever has a context for it */
+  evaluate: ((code: string) => Promise<unknown>) | undefined
   private serial = 0
+  private readonly haltWaiters: ((halt: Halt) => void)[] = []
   private canceller = new AbortController()
 
   /** Aborted by ^C: whatever waits gives up. */
@@ -43,8 +71,16 @@ export class Session {
     return this.current?.registers.get(bar)
   }
 
+  /** events that came too fast to be kept */
+  get lost(): bigint {
+    return this.devices.reduce((sum, device) => sum + device.lost, this.log.lost)
+  }
+
   async create(model: string, options: Record<string, string>): Promise<Device> {
-    const device = new Device(await createDevice(`dev${this.serial}`, model, options), this.log)
+    const device: Device = new Device(await createDevice(`dev${this.serial}`, model, options), this.log, {
+      notice: (text) => this.output.notice(text),
+      halted: (halt) => this.halt(device, halt),
+    })
     this.serial++
     this.devices.push(device)
     this.current = device
@@ -60,19 +96,62 @@ export class Session {
   async remove(device: Device, surprise = false): Promise<void> {
     this.devices.splice(this.devices.indexOf(device), 1)
     if (this.current === device) this.current = this.devices.at(-1)
-    await device.remove(surprise)
+    try {
+      await device.remove(surprise)
+    } finally {
+      this.log.lost += device.lost
+    }
+  }
+
+  /** how many accesses stand at breaks */
+  get halted(): number {
+    return this.devices.reduce((sum, device) => sum + device.player.halts.length, 0)
+  }
+
+  private halt(device: Device, halt: Halt): void {
+    device.drain()
+    this.output.notice(describeHalt(this, device, halt))
+    for (const waiter of this.haltWaiters.splice(0)) waiter(halt)
+  }
+
+  /** Calls back at the next break. */
+  onHalt(waiter: (halt: Halt) => void): () => void {
+    this.haltWaiters.push(waiter)
+    return () => {
+      const at = this.haltWaiters.indexOf(waiter)
+      if (at >= 0) this.haltWaiters.splice(at, 1)
+    }
+  }
+
+  /** Something threw, and no line is to blame: a timer, a listener. */
+  failedLater(error: unknown): void {
+    this.output.notice(`uncaught: ${describeError(error)}`)
+  }
+
+  /** A hexdump of memory at `base` of a space of the current device; what changed since its last dump is highlighted. */
+  dump(space: string, base: bigint | number, bytes: Uint8Array): string {
+    const key = `${this.current?.name} ${space} ${base}`
+    const text = hexdump(bytes, base, this.dumped.get(key))
+    this.dumped.set(key, bytes.slice())
+    return text
   }
 
   drainEvents(): void {
     for (const device of this.devices) device.drain()
   }
 
+  /** One line, with the names that the event's own device gives to registers. */
   formatEvent(event: TraceEvent): string {
-    return formatEvent(event, { registers: event.bar === null ? undefined : this.registers(event.bar) })
+    const device = this.devices.find(({ slot }) => slot.id === event.slot) ?? this.current
+    return formatEvent(event, { registers: event.bar === null ? undefined : device?.registers.get(event.bar), config: device?.configBytes() })
   }
 
   /** Runs a shell command with the terminal; its exit status. */
   shell(line: string): Promise<number> {
+    return this.output.handOver(() => this.spawnShell(line))
+  }
+
+  private spawnShell(line: string): Promise<number> {
     return new Promise((resolve, reject) => {
       const child = spawn('/bin/sh', ['-c', line], { stdio: 'inherit' })
       child.on('error', reject)

@@ -3,10 +3,10 @@ import type { Bar } from '../../device/bar.js'
 import { UsageError } from '../../errors.js'
 import { findRegister, formatAccess } from '../../pci.js'
 import { type Command, result } from '../command.js'
-import { hexdump } from '../hexdump.js'
 import { cut, hex, parseCount } from '../number.js'
 import { type BarTarget, parseBarTarget } from '../parse.js'
 import type { Session } from '../session.js'
+import { places } from './answer.js'
 
 function barOf(session: Session, index: number): Bar {
   const { bars } = session.function()
@@ -76,14 +76,14 @@ const bar: Command = {
         bytes.fill(Number(cut(BigInt(parseCount(args[4], 'byte')), 1)))
         return undefined
       }
-      return result(bytes.slice(), hexdump(bytes, offset))
+      return result(bytes.slice(), session.dump(`bar${target.index}`, offset, bytes))
     }
     const read = args.map((word) => access(session, word))
     return result(read.length === 1 ? read[0]!.value : read.map((r) => r.value), read.map((r) => r.text).join('\n'))
   },
   complete(session, before) {
-    if (before.length === 1) return ['dump', 'fill', ...[...session.function().bars.keys()].map((i) => `bar${i}+0x`)]
-    return []
+    if (before.length === 1) return ['dump', 'fill', ...places(session)]
+    return before.length === 2 && (before[0] === 'dump' || before[0] === 'fill') ? [...session.function().bars.keys()].map(String) : places(session)
   },
 }
 

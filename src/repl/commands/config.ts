@@ -2,7 +2,6 @@
 import { UsageError } from '../../errors.js'
 import { configRegisterNames, decodeConfigRegister, findConfigRegister } from '../../pci.js'
 import { type Command, result } from '../command.js'
-import { hexdump } from '../hexdump.js'
 import { cut, hex, parseCount } from '../number.js'
 import { type ConfigTarget, parseConfigTarget } from '../parse.js'
 import type { Session } from '../session.js'
@@ -46,7 +45,7 @@ const cfg: Command = {
       const length = parseCount(args[2] ?? (args[1] === undefined ? '256' : '64'), 'length')
       if (offset + length > 4096) throw new UsageError('config space ends at 4096')
       const bytes = session.function().config.bytes().slice(offset, offset + length)
-      return result(bytes, hexdump(bytes, offset))
+      return result(bytes, session.dump('cfg', offset, bytes))
     }
     const read = args.map((word) => access(session, word))
     const text = read.map((r) => `${r.register} = ${hex(r.value, r.width)}${'decoded' in r ? `  ${r.decoded}` : ''}`).join('\n')

@@ -5,7 +5,9 @@ import { hex } from '../number.js'
 import { type Command, result } from '../command.js'
 import { parseCount } from '../number.js'
 import { parseArguments } from '../parse.js'
+import { modelNames } from '../../model.js'
 import type { Session } from '../session.js'
+import { fileName } from '../words.js'
 
 const create: Command = {
   name: 'create',
@@ -18,8 +20,10 @@ const create: Command = {
     const device = await session.create(model, parseOptions(options))
     return result({ device: device.name, bdf: device.fn.bdf }, `${device.name} is ${device.model} at ${device.fn.bdf}; \`start\` lets drivers bind`)
   },
-  complete: (_session, before) => (before.length === 1 ? ['nvme', 'edu', 'device'] : []),
+  complete: (_session, before) => (before.length === 1 ? [...modelNames(), 'device', fileName] : before[0] === 'device' ? bareWords : []),
 }
+
+const bareWords = ['vendor=', 'device=', 'class=', 'bar0=', 'bar2=', 'bar4=', 'vectors=']
 
 function parseOptions(words: string[]): Record<string, string> {
   return Object.fromEntries(

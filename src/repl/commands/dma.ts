@@ -73,7 +73,7 @@ const dma: Command = {
     if (verb === 'read') {
       if (rest[0] === undefined) throw new UsageError('how many bytes? e.g. `dma read 0x10000000 64`')
       const bytes = dma.read(iova, parseCount(rest[0], 'length'))
-      return result(bytes, hexdump(bytes, iova))
+      return result(bytes, session.dump('dma', iova, bytes))
     }
     dma.write(iova, bytesOf(rest))
     return undefined

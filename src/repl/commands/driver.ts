@@ -5,6 +5,7 @@ import { PciemError, UsageError } from '../../errors.js'
 import { type Command, result } from '../command.js'
 import { parseCount } from '../number.js'
 import { parseArguments } from '../parse.js'
+import { driverNames } from '../words.js'
 
 const execute = promisify(execFile)
 
@@ -33,6 +34,7 @@ const bind: Command = {
     const driver = await fn.waitForDriver(timeout)
     return result(driver, `${fn.bdf} is bound to ${driver}`)
   },
+  complete: (_session, before) => (before.length === 1 ? [...driverNames(), '--timeout'] : ['--timeout']),
 }
 
 const unbind: Command = {

@@ -2,6 +2,7 @@
 import { UsageError } from '../../errors.js'
 import type { Command } from '../command.js'
 import { nearest } from '../suggest.js'
+import { answerCommands } from './answer.js'
 import { barCommands } from './bar.js'
 import { configCommands } from './config.js'
 import { deviceCommands } from './device.js'
@@ -12,6 +13,7 @@ import { faultCommands } from './fault.js'
 import { p2pCommands } from './p2p.js'
 import { recordCommands } from './record.js'
 import { registerCommands } from './register.js'
+import { registerCommands } from './registers.js'
 import { sessionCommands } from './session.js'
 import { watchCommands } from './watch.js'
 
@@ -25,6 +27,7 @@ const list: Command[] = [
   ...p2pCommands,
   ...faultCommands,
   ...driverCommands,
+  ...answerCommands,
   ...eventCommands,
   ...recordCommands,
   ...sessionCommands,

@@ -7,6 +7,7 @@ import type { Device } from '../device.js'
 import { parseCount } from '../number.js'
 import { parseArguments } from '../parse.js'
 import type { Session } from '../session.js'
+import { fileName } from '../words.js'
 
 const optionKinds = { force: 'flag', lossy: 'flag', filter: 'value', ring: 'value', trigger: 'value', 'max-size': 'value', 'max-time': 'value', rotate: 'value' } as const
 
@@ -78,7 +79,7 @@ const record: Command = {
     if (verb === 'status' || verb === undefined) return status(device)
     throw new UsageError(`record ${verb}? it is start, mark, stop or status`)
   },
-  complete: (_session, before) => (before.length === 1 ? ['start', 'mark', 'stop', 'status'] : []),
+  complete: (_session, before) => (before.length === 1 ? ['start', 'mark', 'stop', 'status'] : [fileName, ...Object.keys(optionKinds).map((name) => `--${name}`)]),
 }
 
 export const recordCommands = [record]

@@ -2,6 +2,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { PciemError, UsageError } from '../../errors.js'
 import { type Command, result } from '../command.js'
+import { compare, expectation, splitComparison } from '../expect.js'
+import { asCommand } from '../parse.js'
+import { runCommand } from '../run-command.js'
 
 const help: Command = {
   name: 'help',
@@ -11,10 +14,21 @@ const help: Command = {
   async run(_session, args) {
     const { commands, findCommand } = await import('./index.js')
     if (args[0] !== undefined) return result(undefined, describe(findCommand(args[0])))
-    const lines = [...commands.values()].map((command) => `  ${command.name.padEnd(9)} ${command.summary}`)
+    const columns = Math.max(60, process.stdout.columns ?? 100)
+    const lines = [...commands.values()].map((command) => `  ${command.name.padEnd(10)}${wrap(command.summary, columns - 13, 12)}`)
     const value = [...commands.values()].map(({ name, forms, summary, examples }) => ({ name, forms, summary, examples }))
-    return result(value, `${lines.join('\n')}\n\nAnything else is JavaScript: slot, fn, config, bar0…, dma, irq, log and on() are in scope.`)
+    return result(value, `${lines.join('\n')}\n\nAnything else is JavaScript: slot, fn, config, bar0…, dma, irq, log, on(), command() and hexdump() are in scope.`)
   },
+}
+
+/** Lines of at most `width` characters, the second and later ones indented. */
+function wrap(text: string, width: number, indent: number): string {
+  const lines = ['']
+  for (const word of text.split(' ')) {
+    if (lines.at(-1) !== '' && `${lines.at(-1)} ${word}`.length > width) lines.push('')
+    lines.push(`${lines.pop()} ${word}`.trimStart())
+  }
+  return lines.join(`\n${' '.repeat(indent)}`)
 }
 
 function describe(command: Command): string {
@@ -51,6 +65,28 @@ const sh: Command = {
   },
 }
 
+const expect: Command = {
+  name: 'expect',
+  forms: ['EXPRESSION', 'REGISTER|COMMAND ==|!=|<|>|<=|>= EXPRESSION'],
+  summary: 'fail unless a JavaScript expression is true; to the left of a comparison may stand a register or a command',
+  examples: ['expect bar0+0x10.l == 0x1', 'expect cfg COMMAND.w == 0x6', "expect fn.driver() === 'nvme'", 'expect dma.maps().length > 0'],
+  raw: true,
+  async run(session, [text = '']) {
+    const { evaluate } = session
+    if (text === '' || !evaluate) throw new UsageError('what? e.g. `expect bar0+0x10.l == 0x1`')
+    const comparison = splitComparison(text)
+    if (!comparison) {
+      expectation(await evaluate(text), text)
+      return undefined
+    }
+    const { commands } = await import('./index.js')
+    const words = asCommand(comparison.left, commands)
+    const left = words ? (await runCommand(session, words))?.value : await evaluate(comparison.left)
+    compare(comparison, left, await evaluate(comparison.right))
+    return undefined
+  },
+}
+
 const quit: Command = {
   name: 'quit',
   forms: [''],
@@ -62,4 +98,4 @@ const quit: Command = {
   },
 }
 
-export const sessionCommands = [help, sleep, sh, quit]
+export const sessionCommands = [help, expect, sleep, sh, quit]

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+import { constants } from 'node:os'
+import type { Session } from './session.js'
+
+const signals = ['SIGTERM', 'SIGHUP', 'SIGINT'] as const
+
+/**
+ * Told to end, the session takes its devices off the bus first, and the terminal gets its modes back. A
+ * second signal does not wait. The prompt itself sees ^C as a key, not as a signal.
+ */
+export function closeOnSignals(session: Session): () => void {
+  let closing = false
+  const end = (signal: (typeof signals)[number]): void => {
+    // ^C for a program that the prompt has given the terminal to.
+    if (signal === 'SIGINT' && session.interactive) return session.cancelNow()
+    const status = 128 + constants.signals[signal]
+    if (process.stdin.isTTY && process.stdin.isRaw) process.stdin.setRawMode(false)
+    if (closing) process.exit(status)
+    closing = true
+    if (process.stdout.isTTY) process.stdout.write('\n')
+    session.cancelNow()
+    void session.close().finally(() => process.exit(status))
+  }
+  for (const signal of signals) process.on(signal, end)
+  return () => {
+    for (const signal of signals) process.off(signal, end)
+  }
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+import { UsageError } from '../errors.js'
+import { parseFilter, parsePlace } from './event-filter.js'
+import type { AccessKind, Handler } from './player.js'
+import type { Session } from './session.js'
+
+const usage = "on(KIND, [PLACE,] handler), e.g. on('mmio-read', 'bar0.STATUS', () => 1n) or on('irq', (event) => …)"
+
+/**
+ * `on('mmio-read', PLACE, handler)` answers reads, `on('mmio-write', PLACE, handler)` is told of writes in the
+ * order in which the device gets them; any other kind, or none of a place, listens to the stream. Returns what ends it.
+ */
+export function onEvent(session: Session, args: readonly unknown[]): () => void {
+  const [kind, second, third] = args
+  const place = typeof second === 'string' ? second : undefined
+  const handler = place === undefined ? second : third
+  if (typeof kind !== 'string' || typeof handler !== 'function') throw new UsageError(`usage: ${usage}`)
+  const registers = (bar: number) => session.registers(bar)
+  if (place === undefined || (kind !== 'mmio-read' && kind !== 'mmio-write')) {
+    const filter = parseFilter([kind, ...(place === undefined ? [] : [place])], registers)
+    return session.log.subscribe(filter, handler as (event: unknown) => void)
+  }
+  const { bar, from, to } = whereOf(session, place)
+  const { player } = session.device()
+  const rule = player.add({ kinds: [kind as AccessKind], bar, from, to, action: handler as Handler, text: `on ${kind} ${place}` })
+  return () => {
+    if (player.rules.includes(rule)) player.remove(rule)
+  }
+}
+
+/** A place as the bytes it covers; the whole BAR where no offset is given. */
+export function whereOf(session: Session, word: string): { bar: number; from: number; to: number } {
+  const place = parsePlace(word, (bar) => session.registers(bar))
+  if (!place) throw new UsageError(`'${word}' is not a place; write bar0+0x10, bar0+0x10..0x1f or bar0.NAME`)
+  const bar = session.function().bars.get(place.bar)
+  if (!bar) throw new UsageError(`this function has no BAR${place.bar}`)
+  const from = place.from ?? 0
+  const to = place.to ?? bar.size - 1
+  if (to >= bar.size) throw new UsageError(`${word}: BAR${place.bar} ends at 0x${bar.size.toString(16)}`)
+  return { bar: place.bar, from, to }
+}
