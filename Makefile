@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 cache := $(or $(PCIEM_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pciem)
 typescript := $(shell find src models -name '*.ts') package.json tsconfig.json
-module_sources := $(shell find kernel test/drivers -type f)
+module_sources := $(shell find kernel test/drivers examples -type f ! -name '*.ts' ! -name '*.json')
 vm := bin/pciem vm
 
 .PHONY: help

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# build-module.sh [RELEASE...]: build the module as build/kernel-RELEASE/pciem.ko, and the tests' drivers
-# as build/drivers-RELEASE/NAME/NAME.ko, for every guest kernel in the cache unless told.
+# build-module.sh [RELEASE...]: build the module as build/kernel-RELEASE/pciem.ko, and the drivers of the tests
+# and examples as build/drivers-RELEASE/NAME/NAME.ko, for every guest kernel in the cache unless told.
 #
 # The sources are copied, so that their folders stay clean and one tree serves several kernels.
 set -eu
@@ -43,7 +43,7 @@ for release in "$@"; do
 	exec 9>"build/.kernel-$release.lock"
 	flock 9
 	build "$release" kernel "build/kernel-$release"
-	for driver in test/drivers/*/Kbuild; do
+	for driver in test/drivers/*/Kbuild examples/*/Kbuild; do
 		[ ! -e "$driver" ] || build "$release" "${driver%/Kbuild}" "build/drivers-$release/$(basename "${driver%/Kbuild}")"
 	done
 done
