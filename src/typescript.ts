@@ -9,6 +9,8 @@ let registered = false
 export function allowTypeScript(): void {
   if (registered) return
   registered = true
+  // Run from its own sources, whoever runs them knows TypeScript already.
+  if (isTypeScript(import.meta.url)) return
   register(new URL('./typescript-loader.js', import.meta.url))
 }
 

@@ -46,7 +46,7 @@ async function runLines(session: Session, evaluator: Evaluator, lines: readonly 
       first = index + 1
     }
     pending = pending === '' ? line : `${pending}\n${line}`
-    const outcome = await evaluateAt(evaluator, pending, options.name, first).catch(failed)
+    const outcome = await evaluateAt(session, evaluator, pending, options.name, first).catch(failed)
     if (outcome?.kind === 'incomplete') continue
     if (outcome) {
       session.transcript.push(pending)
@@ -63,11 +63,15 @@ function lineOf({ message }: PciemError, name: string): string {
   return message.slice(name.length + 1).split(':', 1)[0]!
 }
 
-async function evaluateAt(evaluator: Evaluator, code: string, name: string, line: number): Promise<Outcome> {
+async function evaluateAt(session: Session, evaluator: Evaluator, code: string, name: string, line: number): Promise<Outcome> {
   try {
-    return await evaluator.evaluate(code)
+    const later = new Promise<never>((_resolve, reject) => (session.onLater = reject))
+    later.catch(() => undefined)
+    return await Promise.race([evaluator.evaluate(code), later])
   } catch (error) {
     throw located(error, `${name}:${line}`)
+  } finally {
+    session.onLater = undefined
   }
 }
 

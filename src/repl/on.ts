@@ -35,7 +35,9 @@ export function whereOf(session: Session, word: string): { bar: number; from: nu
   const bar = session.function().bars.get(place.bar)
   if (!bar) throw new UsageError(`this function has no BAR${place.bar}`)
   const from = place.from ?? 0
-  const to = place.to ?? bar.size - 1
+  // A register, as the default of `.l` has it: a narrower range would cut the driver's access into pieces.
+  const single = place.from !== undefined && place.to === place.from && place.width === undefined
+  const to = single ? Math.min(from + 3, bar.size - 1) : (place.to ?? bar.size - 1)
   if (to >= bar.size) throw new UsageError(`${word}: BAR${place.bar} ends at 0x${bar.size.toString(16)}`)
   return { bar: place.bar, from, to }
 }

@@ -123,9 +123,8 @@ export class Player {
       if (action === 'break' || answer !== undefined) continue
       try {
         const given = action(access)
-        if (given instanceof Promise) given.catch(() => undefined)
         if (access.kind === 'mmio-read') answer = given
-        else if (given instanceof Promise) given.catch((error: unknown) => this.failed(text, error))
+        else if (isPromise(given)) given.then(undefined, (error: unknown) => this.failed(text, error))
       } catch (error) {
         this.failed(text, error)
         if (access.kind === 'mmio-read') return this.respond(event, 0n, false)
@@ -133,7 +132,7 @@ export class Player {
     }
     if (access.kind === 'mmio-write') return this.finishWrite(event)
     const text = rules.find(({ action }) => action !== 'break')?.text ?? ''
-    if (answer instanceof Promise) {
+    if (isPromise(answer)) {
       answer.then((value) => this.answer(event, value, text), (error: unknown) => {
         this.failed(text, error)
         this.respond(event, 0n, false)
@@ -235,6 +234,9 @@ export class Player {
     }
   }
 }
+
+// A script's promises come from its own context: instanceof does not know them.
+const isPromise = (value: unknown): value is PromiseLike<unknown> => typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function'
 
 function reported(ranges: readonly BarRange[], offset: number): boolean {
   const range = ranges.find((candidate) => offset >= candidate.offset && offset < candidate.offset + candidate.length)

@@ -44,6 +44,8 @@ export class Session {
   readonly transcript: string[] = []
   /** evaluates JavaScript with the session's globals; set by whoever has a context for it */
   evaluate: ((code: string) => Promise<unknown>) | undefined
+  /** what a script does of an error that no line waits for: it is the running one's */
+  onLater: ((error: unknown) => void) | undefined
   private serial = 0
   private readonly haltWaiters: ((halt: Halt) => void)[] = []
   private canceller = new AbortController()
@@ -125,6 +127,7 @@ export class Session {
 
   /** Something threw, and no line is to blame: a timer, a listener. */
   failedLater(error: unknown): void {
+    if (this.onLater) return this.onLater(error)
     this.output.notice(`uncaught: ${describeError(error)}`)
   }
 

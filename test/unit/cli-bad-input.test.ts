@@ -106,7 +106,7 @@ describe('a script stops at its first error with status 1', () => {
     ['create', /-c:1: which model\? e\.g\. `create nvme`/],
     ['create nosuchmodel', /-c:1: no model 'nosuchmodel'; there are edu, .*nvme.*/],
     ['create nvme size', /-c:1: 'size' is not KEY=VALUE$/m],
-    ['events frob', /-c:1: events frob\? it is on, off, last or filter$/m],
+    ['events frob', /-c:1: 'frob' is neither a kind of event \(mmio-write, dma, irq, …\) nor a place \(bar0\+0x1000\.\.0x1fff, bar0\.NAME\)$/m],
     ['nothing.at.all', /-c:1: ReferenceError: nothing is not defined$/m],
     ['throw new Error("mine")', /-c:1: Error: mine$/m],
     ['await Promise.reject(new Error("later"))', /-c:1: Error: later$/m],

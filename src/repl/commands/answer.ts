@@ -56,6 +56,7 @@ const answer: Command = {
     }
     const { place, width, value } = parseAnswer(session, args)
     const { bar, from } = whereOf(session, place)
+    if (from + width > session.function().bars.get(bar)!.size) throw new UsageError(`${place}: ${width} bytes there lie beyond BAR${bar}`)
     const same = player.rules.find((rule) => rule.text.startsWith('answer ') && rule.bar === bar && rule.from === from && rule.to === from + width - 1)
     if (same) player.remove(same)
     player.add({
