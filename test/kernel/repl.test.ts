@@ -41,32 +41,6 @@ onEachGuest('the prompt', (guest) => {
     expect(kept.status).toBe(1)
   })
 
-  it('answers for a device, by values, functions and promises, and reports a handler that throws', async () => {
-    await loadDriver(guest)
-    const read = `sh echo registers >${driverFile}; cat ${driverFile}`
-    const { stdout, stderr, status } = await guest.run(['bin/pciem', 'repl', '-'], {
-      stdin: [
-        'create device vendor=0x1db7 device=0x0e10 bar0=64K:sync vectors=8',
-        'bar0.write(0, 4, 0x010000edn)',
-        'start --wait',
-        'var reads = 0',
-        "on('mmio-read', 'bar0+4', async ({ width }) => { reads++; await sleep(0.01); return 0x55n })",
-        "on('mmio-read', 'bar0+8', () => { throw new Error('on purpose') })",
-        'answer bar0+0x10.l 0x99',
-        read,
-        'expect reads > 0',
-        'events last 1000 mmio-read-completion bar0+8',
-        'events last 1000 mmio-read-completion bar0+4',
-        'events last 1000 mmio-read-completion bar0+0x10',
-      ].join('\n'),
-    })
-    expect(stderr).toContain('on mmio-read bar0+8: Error: on purpose')
-    expect(stdout).toMatch(/bar0\+0x8 +0xffffffff/)
-    expect(stdout).toMatch(/bar0\+0x4 +0x00000055/)
-    expect(stdout).toMatch(/bar0\+0x10 +0x00000099/)
-    expect(status).toBe(0)
-  })
-
   it('stops a driver at accesses to a model, shows where it stands, and lets it go on', async () => {
     await loadDriver(guest)
     const lines = await script(guest, [

@@ -16,7 +16,7 @@ const shown = session.filter((line) => !line.startsWith('pciem> '))
 /** Lines with `…` for what differs from run to run. */
 const pattern = (lines: readonly string[]): RegExp => {
   const literal = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-  return new RegExp(`^${lines.map((line) => line.split('…').map(literal).join('.*').replace(/ {2,}| (?=\\.\\*)|(?<=\\.\\*) /g, '\\s*')).join('\\n(?:#\\d.*\\n)*')}\\n$`)
+  return new RegExp(`^${lines.map((line) => line.split('…').map(literal).join('.*').replace(/ {2,}| (?=\.\*)|(?<=\.\*) /g, '\\s*')).join('\\n(?:#\\d.*\\n)*')}\\n$`)
 }
 
 onEachGuest('the tutorial', (guest) => {

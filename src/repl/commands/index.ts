@@ -13,7 +13,7 @@ import { faultCommands } from './fault.js'
 import { p2pCommands } from './p2p.js'
 import { recordCommands } from './record.js'
 import { registerCommands } from './register.js'
-import { registerCommands } from './registers.js'
+import { registerMapCommands } from './registers.js'
 import { sessionCommands } from './session.js'
 import { watchCommands } from './watch.js'
 
@@ -21,6 +21,7 @@ const list: Command[] = [
   ...deviceCommands,
   ...configCommands,
   ...barCommands,
+  ...registerMapCommands,
   ...registerCommands,
   ...watchCommands,
   ...dmaCommands,

@@ -50,4 +50,4 @@ const registers: Command = {
   complete: (_session, before) => (before.length === 1 ? ['load'] : [fileName]),
 }
 
-export const registerCommands = [registers]
+export const registerMapCommands = [registers]
