@@ -107,5 +107,6 @@ function rangeAt(rows: DataView, at: number): BarRange {
     policy: policies[rows.getUint32(at + row.policy, true)] ?? 'store',
     report: reports[flags & (uapi.PCIEM_TRACE_READS | uapi.PCIEM_TRACE_WRITES)] ?? 'none',
     store: (flags & uapi.PCIEM_TRACE_NO_STORE) === 0,
+    hold: (flags & uapi.PCIEM_TRACE_HOLD) !== 0,
   }
 }
