@@ -38,7 +38,7 @@ struct pending_read {
 	u64 seq;
 	u64 value;
 	enum read_state state;
-	bool store;			/* a held write: it changes the BAR's memory */
+	struct pciem_access *store;	/* a held write that changes the BAR's memory */
 	struct completion done;
 	struct pciem_record request;	/* who reads: the completion is in its name */
 };
@@ -234,7 +234,7 @@ static void apply_held_store(struct pciem_txn *txn, void *arg)
 	struct pending_read *rd = arg;
 
 	if (rd->store)
-		mem_write(rd->acc->bar->mem + rd->acc->offset, rd->acc->width, rd->acc->value);
+		apply_store(txn, rd->store);
 	apply_request(txn, rd);
 }
 
@@ -245,7 +245,7 @@ static void serve_held_write(struct pciem_access *acc, u8 flags)
 	struct pending_read rd = {
 		.node = LIST_HEAD_INIT(rd.node),
 		.acc = acc,
-		.store = !(flags & PCIEM_TRACE_NO_STORE),
+		.store = flags & PCIEM_TRACE_NO_STORE ? NULL : acc,
 		.done = COMPLETION_INITIALIZER_ONSTACK(rd.done),
 	};
 	struct pciem_txn txn;
@@ -255,6 +255,7 @@ static void serve_held_write(struct pciem_access *acc, u8 flags)
 	txn.apply = apply_held_store;
 	txn.arg = &rd;
 	pciem_stream_emit(slot, &txn);
+	pciem_registers_send(acc->bar, acc->rose, txn.seq);
 	if (!rd.seq)			/* the stream has ended */
 		return;
 	if (!txn.event_lost)
