@@ -237,7 +237,7 @@ static void snapshot_ranges(int mon)
 	arg.reserved = 0;
 	arg.bar_index = 5;
 	REFUSED(ENOENT, ioctl(mon, PCIEM_BAR_RANGES, &arg));
-	arg.bar_index = 6;
+	arg.bar_index = 7;
 	REFUSED(EINVAL, ioctl(mon, PCIEM_BAR_RANGES, &arg));
 	arg.bar_index = 0;
 	arg.func = 8;
