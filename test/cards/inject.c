@@ -181,12 +181,18 @@ static unsigned int irq_count(void)
 	return at ? atoi(at + 8) : 0;
 }
 
-static void expect_count(unsigned int count)
+static void expect_at_least(unsigned int count)
 {
 	unsigned int i;
 
 	for (i = 0; i < 1000 && irq_count() < count; i++)
 		msleep(10);
+	CHECK(irq_count() >= count, "%u interrupts, not %u", irq_count(), count);
+}
+
+static void expect_count(unsigned int count)
+{
+	expect_at_least(count);
 	CHECK(irq_count() == count, "%u interrupts, not %u", irq_count(), count);
 }
 
@@ -203,6 +209,7 @@ static void irqs(void)
 		.kind = PCIEM_RECORD_IRQ, .action = PCIEM_INJECT_DROP, .bar_index = ANY, .length = 1, .count = 1,
 	};
 	struct pciem_inject_irq far = { .vector = 8 };
+	unsigned int raised, base;
 
 	CHECK(!driver_command(cmd, "irq request 2"), "irq request");
 	CHECK(!inject(r, NULL), "drop");
@@ -215,11 +222,20 @@ static void irqs(void)
 	CHECK(record_of(PCIEM_RECORD_IRQ, NULL).addr == 0, "the one that came");
 	expect_hits(2, 1);
 
+	/* Two that find the CPU not at its handler yet are one, on a busy machine as on a real bus. */
 	r.action = PCIEM_INJECT_DUPLICATE;
+	r.count = 0;
 	CHECK(!inject(r, NULL), "duplicate");
-	raise_vector(0);
-	expect_count(3);
-	expect_hits(1, 1);
+	for (raised = 0; raised < 20 && irq_count() < 1 + raised + 1; raised++) {
+		base = irq_count();
+		raise_vector(0);
+		expect_at_least(base + 1);
+		msleep(200);
+	}
+	base = irq_count();
+	CHECK(base > 1 + raised && base <= 1 + 2 * raised, "%u of %u raised", base - 1, raised);
+	expect_hits(raised, raised);
+	r.count = 1;
 
 	r.action = PCIEM_INJECT_DELAY;
 	r.value = 50000000;
@@ -227,7 +243,7 @@ static void irqs(void)
 	drain();
 	raise_vector(0);
 	expect_fault(PCIEM_INJECT_DELAY, 0);
-	expect_count(4);
+	expect_count(base + 1);
 	record_of(PCIEM_RECORD_IRQ, NULL);
 	expect_hits(1, 1);
 	/* A rule that goes takes what it holds back with it. */
@@ -236,7 +252,7 @@ static void irqs(void)
 	raise_vector(0);
 	expect_hits(1, 1);
 	raise_vector(0);
-	expect_count(5);
+	expect_count(base + 2);
 	driver_command(cmd, "irq free");
 }
 
