@@ -137,7 +137,15 @@ static void atomics_refused(void)
 	struct pciem_atomic a = {
 		.size = sizeof(a), .op_type = PCIEM_ATOMIC_SWAP, .width = 8, .iova = to.iova, .reserved = 1,
 	};
+	struct pciem_dma_atomic tagged = { .op_type = PCIEM_ATOMIC_SWAP, .guest_iova = to.iova, .pasid = 1 };
+	struct pciem_dma plain = {
+		.guest_iova = to.iova, .user_addr = (uintptr_t)&a, .length = 4, .flags = PCIEM_DMA_READ, .pasid = 1,
+	};
 	uint64_t old;
+
+	/* There is one address space: see docs/dma.md. */
+	REFUSED(EOPNOTSUPP, ioctl(fd, PCIEM_DMA_ATOMIC, &tagged));
+	REFUSED(EOPNOTSUPP, ioctl(fd, PCIEM_DMA, &plain));
 
 	REFUSED(EINVAL, ioctl(fd, PCIEM_ATOMIC, &a));
 	a.reserved = 0;
