@@ -109,12 +109,12 @@ export function describeEvent(event: TraceEvent, options: FormatOptions = {}): E
     case 'mmio-read-request':
       value = `${event.width} bytes`
       break
-    case 'dma-read':
-    case 'dma-write':
     case 'dma-atomic':
       value = hexValue(event.value, event.width)
       notes.push(atomicText(event))
       break
+    case 'dma-read':
+    case 'dma-write':
     case 'p2p-read':
     case 'p2p-write':
       value = event.flags & flagDataLost ? 'data lost' : `${event.data?.length ?? 0} bytes`
