@@ -11,6 +11,10 @@
  *   faults				user memory on the other side, instructions that are not served
  *   irq request N [msix|msi|intx] | sparse ENTRY... | free | counts | intx 0|1 | raise V | mask V | unmask V | affinity V CPU | read OFFSET
  *   dma alloc SIZE KIND | free I | list | fill I BYTE | check I BYTE | to-device I | from-device I | unmap I
+ *   life				how often each callback of life.c ran, and the ID register
+ *   power N				enter D-state N
+ *   runtime put|get		let the device sleep, and use it again
+ *   others stay			in a suspend of the machine
  *   bench N
  *
  * A command runs under dev->lock and may be interrupted by no other.
@@ -44,6 +48,10 @@ static const struct {
 	{ "faults", test_faults },
 	{ "irq", test_irq },
 	{ "dma", test_dma },
+	{ "life", test_life },
+	{ "power", test_power },
+	{ "runtime", test_runtime },
+	{ "others", test_others },
 	{ "bench", test_bench },
 };
 
@@ -136,6 +144,8 @@ static int pciem_test_probe(struct pci_dev *pdev, const struct pci_device_id *id
 	if (value != EDU_ID_VALUE)
 		return dev_err_probe(&pdev->dev, -ENODEV, "ID reads %#x, not %#x\n", value, EDU_ID_VALUE);
 	pci_set_drvdata(pdev, dev);
+	/* For slot_reset(). */
+	pci_save_state(pdev);
 	dev->file = debugfs_create_file(pci_name(pdev), 0600, folder, dev, &command_fops);
 	return 0;
 }
@@ -145,6 +155,7 @@ static void pciem_test_remove(struct pci_dev *pdev)
 	struct test_device *dev = pci_get_drvdata(pdev);
 
 	debugfs_remove(dev->file);
+	test_runtime_end(dev);
 	test_irq_free(dev);
 	test_dma_free(dev);
 	pci_clear_master(pdev);
@@ -161,6 +172,8 @@ static struct pci_driver pciem_test_driver = {
 	.id_table = ids,
 	.probe = pciem_test_probe,
 	.remove = pciem_test_remove,
+	.err_handler = &test_error_handlers,
+	.driver.pm = pm_ptr(&test_pm_ops),
 };
 
 static int __init pciem_test_init(void)

@@ -35,6 +35,13 @@ struct test_buffer {
 	enum dma_data_direction dir;
 };
 
+/* life.c: how often each was called */
+struct test_life {
+	unsigned int suspend, resume, runtime_suspend, runtime_resume;
+	unsigned int reset_prepare, reset_done;
+	unsigned int correctable, nonfatal, fatal, mmio_enabled, slot_reset, recovered;
+};
+
 struct test_device {
 	struct pci_dev *pdev;
 	void __iomem *bar;
@@ -50,6 +57,9 @@ struct test_device {
 	u64 handler_ns;
 	/* dma.c */
 	struct test_buffer buffer[MAX_BUFFERS];
+	/* life.c */
+	struct test_life life;
+	bool runtime_put;
 };
 
 /* A line of output. */
@@ -67,6 +77,15 @@ int test_irq(struct test_device *dev, int argc, char **argv);
 int test_dma(struct test_device *dev, int argc, char **argv);
 int test_bench(struct test_device *dev, int argc, char **argv);
 
+int test_life(struct test_device *dev, int argc, char **argv);
+int test_power(struct test_device *dev, int argc, char **argv);
+int test_others(struct test_device *dev, int argc, char **argv);
+int test_runtime(struct test_device *dev, int argc, char **argv);
+
+extern const struct dev_pm_ops test_pm_ops;
+extern const struct pci_error_handlers test_error_handlers;
+
+void test_runtime_end(struct test_device *dev);
 void test_irq_free(struct test_device *dev);
 void test_dma_free(struct test_device *dev);
 int test_irq_request(struct test_device *dev, int nr, unsigned int kind);
