@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The root port above a slot's functions, and the addresses of everything: windows
+ * The addresses of everything: windows
  * are found in the machine's own address space, then BARs and bridge windows are
  * programmed as firmware does, so that the PCI core only has to claim them.
  *
@@ -8,8 +8,7 @@
  * whatever their width, come out of the first host bus's own window. Prefetchable
  * 64-bit BARs go into a hole of the physical address space.
  *
- * Locking in this file: placement runs once, before the bus exists. bridge->port_lock
- * guards the port's registers afterwards.
+ * Locking in this file: none; placement runs once, before the bus exists.
  */
 #include <linux/ioport.h>
 #include <linux/log2.h>
@@ -191,86 +190,6 @@ void pciem_bridge_release_windows(struct pciem_bridge *b)
 		release_resource(&b->high);
 }
 
-/* ------------------------------------------------------------------- the root port */
-
-static void port_windows(struct pciem_bridge *b)
-{
-	struct pciem_config_space *cfg = &b->port;
-	u32 base = PCI_MEMORY_RANGE_MASK & 0xffff, limit = 0;
-
-	/* base > limit: no such window; nor can there be one for I/O. */
-	pciem_cfg_set16(cfg, PCI_IO_BASE, PCI_IO_RANGE_MASK & 0xff, 0);
-	if (b->low.parent) {
-		base = b->low.start >> 16 & 0xfff0;
-		limit = b->low.end >> 16 & 0xfff0;
-	}
-	pciem_cfg_set32(cfg, PCI_MEMORY_BASE, limit << 16 | base, 0xfff0fff0);
-
-	base = PCI_PREF_RANGE_MASK & 0xffff;
-	limit = 0;
-	if (b->high.parent) {
-		base = b->high.start >> 16 & 0xfff0;
-		limit = b->high.end >> 16 & 0xfff0;
-	}
-	pciem_cfg_set32(cfg, PCI_PREF_MEMORY_BASE,
-			limit << 16 | base | PCI_PREF_RANGE_TYPE_64 << 16 | PCI_PREF_RANGE_TYPE_64,
-			0xfff0fff0);
-	pciem_cfg_set32(cfg, PCI_PREF_BASE_UPPER32,
-			b->high.parent ? b->high.start >> 32 : 0, ~0U);
-	pciem_cfg_set32(cfg, PCI_PREF_LIMIT_UPPER32,
-			b->high.parent ? b->high.end >> 32 : 0, ~0U);
-}
-
-static void port_init(struct pciem_bridge *b)
-{
-	struct pciem_config_space *cfg = &b->port;
-
-	pciem_cfg_set16(cfg, PCI_VENDOR_ID, PCI_VENDOR_ID_REDHAT, 0);
-	pciem_cfg_set16(cfg, PCI_DEVICE_ID, 0x000c, 0);	/* a generic root port */
-	pciem_cfg_set32(cfg, PCI_CLASS_REVISION, PCI_CLASS_BRIDGE_PCI << 16, 0);
-	cfg->value[PCI_HEADER_TYPE] = PCI_HEADER_TYPE_BRIDGE;
-	pciem_cfg_set16(cfg, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER,
-			PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_PARITY |
-			PCI_COMMAND_SERR | PCI_COMMAND_INTX_DISABLE);
-	cfg->writable[PCI_CACHE_LINE_SIZE] = 0xff;
-	cfg->writable[PCI_INTERRUPT_LINE] = 0xff;
-	pciem_cfg_set32(cfg, PCI_PRIMARY_BUS,
-			PCIEM_ROOT_BUS | PCIEM_CHILD_BUS << 8 | PCIEM_CHILD_BUS << 16, 0xffffff);
-	pciem_cfg_set16(cfg, PCI_BRIDGE_CONTROL, 0, PCI_BRIDGE_CTL_PARITY | PCI_BRIDGE_CTL_SERR |
-			PCI_BRIDGE_CTL_BUS_RESET);
-	pciem_caps_port(cfg);
-}
-
-int pciem_bridge_port_read(struct pciem_bridge *b, int where, int size, u32 *val)
-{
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&b->port_lock, flags);
-	*val = pciem_cfg_load(&b->port, where, size);
-	raw_spin_unlock_irqrestore(&b->port_lock, flags);
-	return PCIBIOS_SUCCESSFUL;
-}
-
-int pciem_bridge_port_write(struct pciem_bridge *b, int where, int size, u32 val)
-{
-	unsigned long flags;
-	u16 before, after;
-	int i;
-
-	raw_spin_lock_irqsave(&b->port_lock, flags);
-	before = pciem_cfg_get16(&b->port, PCI_BRIDGE_CONTROL);
-	pciem_cfg_store(&b->port, where, size, val);
-	after = pciem_cfg_get16(&b->port, PCI_BRIDGE_CONTROL);
-	raw_spin_unlock_irqrestore(&b->port_lock, flags);
-
-	/* A hot reset of everything below begins when the bit rises. */
-	if (~before & after & PCI_BRIDGE_CTL_BUS_RESET)
-		for (i = 0; i < PCIEM_MAX_FUNCTIONS; i++)
-			if (b->slot->func[i])
-				pciem_config_reset(b->slot->func[i], PCIEM_RESET_BUS, 0);
-	return PCIBIOS_SUCCESSFUL;
-}
-
 /* ------------------------------------------------------------------------ together */
 
 /* What a reset brings back: the image, with BARs that decode nothing yet. */
@@ -305,7 +224,7 @@ int pciem_bridge_place(struct pciem_bridge *b)
 	int err;
 
 	err = prepare_functions(b->slot);
-	if (err)
+	if (err || b->slot->attach)
 		return err;
 
 	collect(b->slot, false, &p);
@@ -320,7 +239,7 @@ int pciem_bridge_place(struct pciem_bridge *b)
 			return no_room(b, "in the physical address space", p.size);
 		assign(&p, b->high.start);
 	}
-	port_init(b);
-	port_windows(b);
+	pciem_port_init(b);
+	pciem_port_windows(b);
 	return 0;
 }

@@ -38,7 +38,7 @@ static int bus_read(struct pci_bus *bus, unsigned int devfn, int where, int size
 	if (f)
 		return pciem_config_read(f, where, size, _RET_IP_, val);
 	if (is_port(bus, devfn))
-		return pciem_bridge_port_read(bridge_of(bus), where, size, val);
+		return pciem_port_read(bridge_of(bus), where, size, val);
 	return PCIBIOS_DEVICE_NOT_FOUND;
 }
 
@@ -49,7 +49,7 @@ static int bus_write(struct pci_bus *bus, unsigned int devfn, int where, int siz
 	if (f)
 		return pciem_config_write(f, where, size, _RET_IP_, val);
 	if (is_port(bus, devfn))
-		return pciem_bridge_port_write(bridge_of(bus), where, size, val);
+		return pciem_port_write(bridge_of(bus), where, size, val);
 	return PCIBIOS_DEVICE_NOT_FOUND;
 }
 
@@ -58,6 +58,7 @@ struct pci_ops pciem_pci_ops = {
 	.write = bus_write,
 };
 
+/* On a bus of ours, root port included. */
 static bool is_ours(struct device *dev)
 {
 	return dev_is_pci(dev) && to_pci_dev(dev)->bus->ops == &pciem_pci_ops;
@@ -65,9 +66,9 @@ static bool is_ours(struct device *dev)
 
 struct pciem_func *pciem_func_of(struct device *dev)
 {
-	if (!is_ours(dev))
-		return NULL;
-	return bridge_func(to_pci_dev(dev)->bus, to_pci_dev(dev)->devfn);
+	if (is_ours(dev))
+		return bridge_func(to_pci_dev(dev)->bus, to_pci_dev(dev)->devfn);
+	return dev_is_pci(dev) ? pciem_attach_func(to_pci_dev(dev)->bus, to_pci_dev(dev)->devfn) : NULL;
 }
 
 /* --------------------------------------------------------------------- bus notifier */
@@ -91,6 +92,9 @@ static void claim_resources(struct pci_dev *pdev)
 static void func_added(struct pciem_func *f, struct pci_dev *pdev)
 {
 	f->pdev = pdev;
+	/* The host's bridge knows nothing of our vectors. */
+	if (f->slot->attach)
+		dev_set_msi_domain(&pdev->dev, f->slot->bridge->msi_domain);
 	/*
 	 * ACPI looks for a route of this pin, and complains that there is none. Nor does the
 	 * bridge map it: the PCI core would write the irq's number, which is another one in
@@ -132,8 +136,16 @@ static int bus_notify(struct notifier_block *nb, unsigned long action, void *dat
 	struct device *dev = data;
 	struct pciem_func *f = pciem_func_of(dev);
 
-	if (!f)
+	if (!f) {
+		/*
+		 * Whoever binds to the port asks for its interrupt. Not earlier: the bus
+		 * behind it takes over the domain that the port has when it is scanned.
+		 */
+		if (action == BUS_NOTIFY_BIND_DRIVER && is_ours(dev) &&
+		    is_port(to_pci_dev(dev)->bus, to_pci_dev(dev)->devfn))
+			dev_set_msi_domain(dev, bridge_of(to_pci_dev(dev)->bus)->port.domain);
 		return NOTIFY_DONE;
+	}
 
 	switch (action) {
 	case BUS_NOTIFY_ADD_DEVICE:
@@ -142,6 +154,9 @@ static int bus_notify(struct notifier_block *nb, unsigned long action, void *dat
 		break;
 	case BUS_NOTIFY_REMOVED_DEVICE:
 		f->pdev = NULL;
+		/* Somebody may hold the pci_dev for longer than there are vectors. */
+		if (f->slot->attach)
+			dev_set_msi_domain(dev, NULL);
 		break;
 	case BUS_NOTIFY_BIND_DRIVER:
 		pciem_iommu_drop(f);

@@ -15,6 +15,18 @@
 #define PCIEM_PORT_DEVFN	PCI_DEVFN(1, 0)
 #define PCIEM_CHILD_BUS		1	/* behind the root port: the functions, device 0 */
 
+struct pciem_port {
+	raw_spinlock_t lock;		/* all below */
+	struct pciem_config_space cfg;
+	u16 msi, aer;			/* its capabilities; constant */
+	struct fwnode_handle *fwnode;
+	struct irq_domain *domain;	/* of its one vector */
+	struct msi_domain_info info;
+	struct irq_work work;
+	struct irq_data *data;		/* NULL: nobody has asked for the vector */
+	bool masked, pending;
+};
+
 /*
  * Lives as long as anybody holds a pci_dev of the slot, for which an open file on
  * the driver's side is enough; until then it keeps the slot and the module.
@@ -24,9 +36,9 @@ struct pciem_bridge {
 	struct kref ref;		/* slot->bridge, and the host bridge's device */
 	struct pciem_slot *slot;
 	struct pci_host_bridge *host;
-	struct pci_bus *bus;		/* the root bus; pci rescan/remove lock */
-	raw_spinlock_t port_lock;	/* port */
-	struct pciem_config_space port;	/* the root port's */
+	struct pci_bus *bus;		/* the root bus, or the host's that it is attached to; pci rescan/remove lock */
+	u8 device;			/* attached: its number there; constant once bus is set */
+	struct pciem_port port;
 	struct resource busn;
 	struct resource low, high;	/* windows below 4 GiB and above; no parent: not allocated */
 	struct fwnode_handle *msi_fwnode;
@@ -41,6 +53,7 @@ struct pciem_bridge {
 extern struct pci_ops pciem_pci_ops;
 
 /* ------------------------------------------------------------------ host.c */
+void pciem_bridge_put(struct pciem_bridge *b);	/* any context */
 int pciem_host_init(void);
 void pciem_host_exit(void);
 
@@ -75,9 +88,12 @@ bool pciem_cfg_touches(int where, int size, int reg, int bytes);
 void pciem_config_reset(struct pciem_func *f, u64 kind, u64 cause);
 void pciem_config_init(void);
 
-/* ------------------------------------------------------------------ caps.c */
-/* The root port's PM and PCIe capabilities. */
-void pciem_caps_port(struct pciem_config_space *cfg);
+/* ----------------------------------------------------- caps.c, caps_list.c */
+/* The root port's PM and PCIe capabilities; returns where the latter is. */
+int pciem_caps_port(struct pciem_config_space *cfg);
+/* Where it was placed (at, or the next free place if that is 0), or -ENOSPC. The header alone is written. */
+int pciem_caps_place(struct pciem_config_space *cfg, int at, u8 id, int length);
+int pciem_caps_place_extended(struct pciem_config_space *cfg, int at, u32 header, int length);
 /* caps_msi.c. The length, or -EINVAL; what is wrong with the one in the image, or NULL. */
 int pciem_caps_msi_length(const struct pciem_cap_msi *msi);
 void pciem_caps_msi_write(struct pciem_config_space *cfg, int pos, const struct pciem_cap_msi *msi);
@@ -89,8 +105,24 @@ bool pciem_caps_inside_bar(struct pciem_func *f, u32 where, u64 length);
 /* Finds room for every BAR, and programs BARs and the root port as firmware does. */
 int pciem_bridge_place(struct pciem_bridge *b);
 void pciem_bridge_release_windows(struct pciem_bridge *b);
-int pciem_bridge_port_read(struct pciem_bridge *b, int where, int size, u32 *val);
-int pciem_bridge_port_write(struct pciem_bridge *b, int where, int size, u32 val);
+
+/* ---------------------------------------------------------------- attach.c */
+int pciem_attach(struct pciem_bridge *b);		/* a place on a host bus, the scan, addresses */
+/* The next two with the PCI core's rescan/remove lock. */
+void pciem_attach_start(struct pciem_bridge *b);
+void pciem_detach(struct pciem_bridge *b);
+struct pciem_func *pciem_attach_func(struct pci_bus *bus, unsigned int devfn);	/* NULL: nobody of ours */
+
+/* ------------------------------------------------------------------ port.c */
+void pciem_port_setup(struct pciem_bridge *b);		/* its locks, before anything else */
+void pciem_port_init(struct pciem_bridge *b);		/* its registers, and then its windows */
+void pciem_port_windows(struct pciem_bridge *b);
+int pciem_port_irq_init(struct pciem_bridge *b);
+void pciem_port_irq_exit(struct pciem_bridge *b);
+int pciem_port_read(struct pciem_bridge *b, int where, int size, u32 *val);
+int pciem_port_write(struct pciem_bridge *b, int where, int size, u32 val);
+/* An error message (PCIEM_AER_*) from the function behind it. Any context. */
+void pciem_port_error(struct pciem_bridge *b, u8 devfn, u32 message);
 
 /* ------------------------------------------------------------------- vectors.c, msi.c, intx.c */
 int pciem_irq_init(struct pciem_func *f);

@@ -75,34 +75,16 @@ static int cap_length(u32 type)
 	}
 }
 
-/* Links a capability of the given length behind the last one; 0: no room. */
-static int cap_place(struct pciem_config_space *cfg, u16 *next, u8 id, int length)
+int pciem_caps_port(struct pciem_config_space *cfg)
 {
-	int pos = *next ?: CAP_FIRST;
-	u8 *link = &cfg->value[PCI_CAPABILITY_LIST];
-	int ttl;
-
-	if (pos + length > CAP_END)
-		return 0;
-	for (ttl = (CAP_END - CAP_FIRST) / 4; *link >= CAP_FIRST && ttl; ttl--)
-		link = &cfg->value[(*link & ~3) + PCI_CAP_LIST_NEXT];
-	*link = pos;
-	cfg->value[pos] = id;
-	cfg->value[PCI_STATUS] |= PCI_STATUS_CAP_LIST;
-	*next = ALIGN(pos + length, 4);
-	return pos;
-}
-
-void pciem_caps_port(struct pciem_config_space *cfg)
-{
-	u16 next = 0;
 	int pos;
 
-	pos = cap_place(cfg, &next, PCI_CAP_ID_PM, PCI_PM_SIZEOF);
+	pos = pciem_caps_place(cfg, 0, PCI_CAP_ID_PM, PCI_PM_SIZEOF);
 	write_pm(cfg, pos);
-	pos = cap_place(cfg, &next, PCI_CAP_ID_EXP, cap_length(PCIEM_CAP_PCIE));
+	pos = pciem_caps_place(cfg, 0, PCI_CAP_ID_EXP, cap_length(PCIEM_CAP_PCIE));
 	write_pcie(cfg, pos, PCI_EXP_TYPE_ROOT_PORT, 0,
 		   PCI_EXP_LNKCAP_DLLLARC | 1 << 24, PCI_EXP_LNKSTA_DLLLA);
+	return pos;
 }
 
 static int check_msix(const struct pciem_cap_msix *msix)
@@ -111,6 +93,37 @@ static int check_msix(const struct pciem_cap_msix *msix)
 	    msix->table_size > PCIEM_MAX_VECTORS ||
 	    (msix->table_offset | msix->pba_offset) & PCI_MSIX_TABLE_BIR)
 		return -EINVAL;
+	return 0;
+}
+
+/* The card's 16 bytes are the registers behind the vendor-specific header. */
+static int add_vsec(struct pciem_config_space *cfg, const u8 *raw)
+{
+	u32 length = PCI_VNDR_HEADER + 4 + sizeof(((struct pciem_add_capability *)0)->raw);
+	int pos = pciem_caps_place_extended(cfg, 0, PCI_EXT_CAP_ID_VNDR | 1 << 16, length);
+
+	if (pos < 0)
+		return pos;
+	pciem_cfg_set32(cfg, pos + PCI_VNDR_HEADER, length << 20, 0);
+	memcpy(&cfg->value[pos + PCI_VNDR_HEADER + 4], raw, length - PCI_VNDR_HEADER - 4);
+	return 0;
+}
+
+static int add_pasid(struct pciem_config_space *cfg, const struct pciem_cap_pasid *pasid)
+{
+	u16 can = (pasid->execute ? PCI_PASID_CAP_EXEC : 0) |
+		  (pasid->privileged ? PCI_PASID_CAP_PRIV : 0);
+	int pos;
+
+	if (pasid->max_pasid_width > 20)
+		return -EINVAL;
+	pos = pciem_caps_place_extended(cfg, 0, PCI_EXT_CAP_ID_PASID | 1 << 16,
+					PCI_EXT_CAP_PASID_SIZEOF);
+	if (pos < 0)
+		return pos;
+	pciem_cfg_set16(cfg, pos + PCI_PASID_CAP, can | pasid->max_pasid_width << 8, 0);
+	/* Execute and Privileged Mode have the same bits in both registers. */
+	pciem_cfg_set16(cfg, pos + PCI_PASID_CTRL, 0, PCI_PASID_CTRL_ENABLE | can);
 	return 0;
 }
 
@@ -127,6 +140,10 @@ int pciem_caps_add(struct pciem_func *f, const struct pciem_add_capability *arg)
 
 	if (arg->cap_type > PCIEM_CAP_PASID)
 		return -EINVAL;
+	if (arg->cap_type == PCIEM_CAP_VSEC)
+		return add_vsec(f->cfg, arg->raw);
+	if (arg->cap_type == PCIEM_CAP_PASID)
+		return add_pasid(f->cfg, &arg->pasid);
 	if (arg->cap_type == PCIEM_CAP_MSI)
 		length = pciem_caps_msi_length(&arg->msi);
 	if (length <= 0)
@@ -136,16 +153,17 @@ int pciem_caps_add(struct pciem_func *f, const struct pciem_add_capability *arg)
 		if (err)
 			return err;
 	}
-	pos = cap_place(f->cfg, &f->cap_next, ids[arg->cap_type], length);
-	if (!pos)
-		return -ENOSPC;
+	pos = pciem_caps_place(f->cfg, 0, ids[arg->cap_type], length);
+	if (pos < 0)
+		return pos;
 
 	switch (arg->cap_type) {
 	case PCIEM_CAP_PM:
 		write_pm(f->cfg, pos);
 		break;
 	case PCIEM_CAP_PCIE:
-		write_pcie(f->cfg, pos, PCI_EXP_TYPE_ENDPOINT, PCI_EXP_DEVCAP_FLR, 0, 0);
+		write_pcie(f->cfg, pos, f->slot->attach ? PCI_EXP_TYPE_RC_END : PCI_EXP_TYPE_ENDPOINT,
+			   PCI_EXP_DEVCAP_FLR, 0, 0);
 		break;
 	case PCIEM_CAP_MSI:
 		pciem_caps_msi_write(f->cfg, pos, &arg->msi);
@@ -194,10 +212,13 @@ static int parse_pcie(struct pciem_func *f, int pos)
 {
 	u16 type = (pciem_cfg_get16(f->cfg, pos + PCI_EXP_FLAGS) & PCI_EXP_FLAGS_TYPE) >> 4;
 
-	/* The function stands below a root port: anything else would confuse the PCI core. */
+	/* Below a root port or beside them: anything else would confuse the PCI core. */
 	if (pos + PCI_EXP_LNKSTA + 2 > CAP_END ||
-	    (type != PCI_EXP_TYPE_ENDPOINT && type != PCI_EXP_TYPE_LEG_END))
-		return refuse(f, -EINVAL, "the PCIe capability is not an endpoint's");
+	    (f->slot->attach ? type != PCI_EXP_TYPE_RC_END :
+			       type != PCI_EXP_TYPE_ENDPOINT && type != PCI_EXP_TYPE_LEG_END))
+		return refuse(f, -EINVAL, f->slot->attach ?
+			      "the PCIe capability is not a root complex integrated endpoint's" :
+			      "the PCIe capability is not an endpoint's");
 	f->cap_pcie = pos;
 	return 0;
 }
@@ -243,10 +264,20 @@ static int parse_list(struct pciem_func *f)
 	return 0;
 }
 
+static int parse_extended(struct pciem_func *f, u32 pos, u32 header)
+{
+	if (PCI_EXT_CAP_ID(header) != PCI_EXT_CAP_ID_ERR)
+		return 0;
+	f->cap_aer = pos;
+	return pos + PCI_ERR_ROOT_COMMAND <= PCIEM_CONFIG_SIZE ? 0 :
+	       refuse(f, -EINVAL, "the AER capability ends behind config space");
+}
+
 static int parse_extended_list(struct pciem_func *f)
 {
 	DECLARE_BITMAP(seen, PCIEM_CONFIG_SIZE / 4) = {};
 	u32 pos = PCI_CFG_SPACE_SIZE, header;
+	int err;
 
 	while (pos) {
 		header = pciem_cfg_get32(f->cfg, pos);
@@ -254,6 +285,9 @@ static int parse_extended_list(struct pciem_func *f)
 			return 0;
 		if (test_and_set_bit(pos / 4, seen))
 			return refuse(f, -EINVAL, "the extended capability list is a loop");
+		err = parse_extended(f, pos, header);
+		if (err)
+			return err;
 		pos = PCI_EXT_CAP_NEXT(header);
 		if (pos && pos < PCI_CFG_SPACE_SIZE)
 			return refuse(f, -EINVAL, "an extended capability lies below 0x100");
@@ -274,7 +308,7 @@ int pciem_caps_parse(struct pciem_func *f)
 	f->intx_pin = cfg->value[PCI_INTERRUPT_PIN];
 	if (f->intx_pin > PCI_NUM_INTX)
 		return refuse(f, -EINVAL, "its interrupt pin is none of INTA to INTD");
-	f->cap_pm = f->cap_msi = f->cap_msix = f->cap_pcie = 0;
+	f->cap_pm = f->cap_msi = f->cap_msix = f->cap_pcie = f->cap_aer = 0;
 	err = parse_list(f);
 	return err ?: parse_extended_list(f);
 }

@@ -50,8 +50,12 @@ bool pciem_cfg_touches(int where, int size, int reg, int bytes)
 u16 pciem_config_command(struct pciem_func *f)
 {
 	/* No lock: the bits that anybody asks for are all in single bytes. */
-	return READ_ONCE(f->cfg->value[PCI_COMMAND]) |
-	       READ_ONCE(f->cfg->value[PCI_COMMAND + 1]) << 8;
+	u16 command = READ_ONCE(f->cfg->value[PCI_COMMAND]) |
+		      READ_ONCE(f->cfg->value[PCI_COMMAND + 1]) << 8;
+
+	if (f->cap_pm && READ_ONCE(f->cfg->value[f->cap_pm + PCI_PM_CTRL]) & PCI_PM_CTRL_STATE_MASK)
+		command &= ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	return command;
 }
 
 void pciem_config_interrupt_status(struct pciem_func *f, bool set)
@@ -109,10 +113,13 @@ static u16 config_origin(struct pciem_func *f, unsigned long caller)
 
 /* ---------------------------------------------------------------------- resets */
 
-/* Bits that a function-level reset leaves alone (PCIe 6.6.2). */
-static u8 flr_keeps(struct pciem_func *f, int where)
+/* Bits that a reset leaves alone: sticky ones, and of some a function-level reset (PCIe 6.6.2). */
+static u8 reset_keeps(struct pciem_func *f, u64 kind, int where)
 {
-	if (!f->cap_pcie)
+	if (f->cap_aer && where >= f->cap_aer + PCI_ERR_UNCOR_STATUS &&
+	    where < f->cap_aer + PCI_ERR_ROOT_COMMAND)
+		return 0xff;
+	if (!f->cap_pcie || kind != PCIEM_RESET_FLR)
 		return 0;
 	if (where == f->cap_pcie + PCI_EXP_DEVCTL)
 		return PCI_EXP_DEVCTL_PAYLOAD;
@@ -131,10 +138,8 @@ static void reset_apply(struct pciem_txn *txn, void *arg)
 
 	raw_spin_lock_irqsave(&f->cfg_lock, flags);
 	for (i = 0; i < PCIEM_CONFIG_SIZE; i++) {
-		u8 mask = cfg->writable[i] | cfg->w1c[i];
+		u8 mask = (cfg->writable[i] | cfg->w1c[i]) & ~reset_keeps(f, txn->rec.value, i);
 
-		if (txn->rec.value == PCIEM_RESET_FLR)
-			mask &= ~flr_keeps(f, i);
 		cfg->value[i] = (cfg->value[i] & ~mask) | (cfg->reset[i] & mask);
 	}
 	raw_spin_unlock_irqrestore(&f->cfg_lock, flags);
@@ -174,6 +179,17 @@ static u8 power_state(struct pciem_func *f)
 	return f->cap_pm ? f->cfg->value[f->cap_pm + PCI_PM_CTRL] & PCI_PM_CTRL_STATE_MASK : 0;
 }
 
+/* A state that the function does not have: the write goes through, and changes nothing (PCI PM 3.2.4). */
+static void refuse_power_state(struct pciem_func *f, u8 old)
+{
+	u16 pmc = f->cap_pm ? pciem_cfg_get16(f->cfg, f->cap_pm + PCI_PM_PMC) : 0;
+	u8 state = power_state(f);
+
+	if ((state == (__force u8)PCI_D1 && !(pmc & PCI_PM_CAP_D1)) ||
+	    (state == (__force u8)PCI_D2 && !(pmc & PCI_PM_CAP_D2)))
+		f->cfg->value[f->cap_pm + PCI_PM_CTRL] ^= state ^ old;
+}
+
 /* The bit always reads zero, so it cannot simply be a writable one. */
 static bool takes_flr(struct pciem_func *f, int where, int size, u32 val)
 {
@@ -196,6 +212,7 @@ static void config_apply(struct pciem_txn *txn, void *arg)
 	if (a->write) {
 		a->old_state = power_state(f);
 		pciem_cfg_store(f->cfg, a->where, a->size, txn->rec.value);
+		refuse_power_state(f, a->old_state);
 		a->flr = takes_flr(f, a->where, a->size, txn->rec.value);
 		a->new_state = power_state(f);
 	} else {
@@ -241,20 +258,33 @@ int pciem_config_read(struct pciem_func *f, int where, int size, unsigned long c
 	return PCIBIOS_SUCCESSFUL;
 }
 
+static void note_power(struct pciem_func *f, u8 state, u64 cause)
+{
+	struct pciem_txn txn = {
+		.rec = {
+			.kind = PCIEM_RECORD_POWER, .func = f->num, .bar = 0xff,
+			.value = state, .cause = cause,
+		},
+		.event = PCIEM_EVENT_POWER,
+	};
+
+	pciem_stream_emit(f->slot, &txn);
+}
+
 /* What the hardware does because of a write, after it. */
 static void config_effects(struct config_access *a, u64 seq)
 {
 	struct pciem_func *f = a->f;
 
 	if (a->old_state != a->new_state)
-		pciem_stream_note(f, PCIEM_RECORD_POWER, 0, 0, a->new_state, seq);
+		note_power(f, a->new_state, seq);
 	/* PowerState: D3hot -> D0 is a reset unless the function promises not to. */
 	if (a->old_state == (__force u8)PCI_D3hot && a->new_state == (__force u8)PCI_D0 &&
 	    !(pciem_cfg_get16(f->cfg, f->cap_pm + PCI_PM_CTRL) & PCI_PM_CTRL_NO_SOFT_RESET))
 		pciem_config_reset(f, PCIEM_RESET_PM, seq);
 	if (a->flr)
 		pciem_config_reset(f, PCIEM_RESET_FLR, seq);
-	if (pciem_cfg_touches(a->where, a->size, PCI_COMMAND, 2) ||
+	if (a->old_state != a->new_state || pciem_cfg_touches(a->where, a->size, PCI_COMMAND, 2) ||
 	    (f->cap_msi && pciem_cfg_touches(a->where, a->size, f->cap_msi, PCI_MSI_PENDING_64)) ||
 	    (f->cap_msix && pciem_cfg_touches(a->where, a->size, f->cap_msix + PCI_MSIX_FLAGS, 2)))
 		pciem_irq_config_changed(f);

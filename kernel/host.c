@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The PCI domain of a slot: a host bridge with a root port and the slot's functions
- * below it. REGISTER scans it and claims the addresses that bridge.c programmed; START
+ * below it, or (attach.c) a place on a bus of the host's. REGISTER scans it and claims the addresses that bridge.c programmed; START
  * lets drivers bind; removal takes it all off the bus again.
  *
  * A pci_dev may outlive its removal for as long as somebody holds it, so the bridge
@@ -31,6 +31,7 @@ static void bridge_free(struct pciem_bridge *b)
 	struct pciem_slot *slot = b->slot;
 	int i;
 
+	pciem_port_irq_exit(b);
 	pciem_irq_bridge_exit(b);
 	for (i = 0; i < PCIEM_MAX_FUNCTIONS; i++) {
 		if (slot->func[i]) {
@@ -57,12 +58,17 @@ static void bridge_last_put(struct kref *ref)
 	queue_work(bridge_wq, &b->free_work);
 }
 
+void pciem_bridge_put(struct pciem_bridge *b)
+{
+	kref_put(&b->ref, bridge_last_put);
+}
+
 static void bridge_released(struct pci_host_bridge *host)
 {
 	struct pciem_bridge *b = host->release_data;
 
 	complete(&b->released);
-	kref_put(&b->ref, bridge_last_put);
+	pciem_bridge_put(b);
 }
 
 static int domain_alloc(void)
@@ -93,7 +99,7 @@ static struct pciem_bridge *bridge_alloc(struct pciem_slot *slot)
 	b->sysdata.domain = domain;
 	b->sysdata.node = first_memory_node;
 	kref_init(&b->ref);
-	raw_spin_lock_init(&b->port_lock);
+	pciem_port_setup(b);
 	init_completion(&b->released);
 	INIT_WORK(&b->free_work, bridge_free_work);
 	b->busn = (struct resource) {
@@ -117,8 +123,8 @@ static struct pci_host_bridge *host_alloc(struct pciem_bridge *b)
 	host->sysdata = &b->sysdata;
 	host->ops = &pciem_pci_ops;
 	host->busnr = PCIEM_ROOT_BUS;
-	/* The port has neither hotplug nor AER nor PME: nobody shall look for them. */
-	host->native_aer = 0;
+	/* The port has neither hotplug nor PME: nobody shall look for them. */
+	host->native_aer = 1;
 	host->native_pcie_hotplug = 0;
 	host->native_shpc_hotplug = 0;
 	host->native_pme = 0;
@@ -199,14 +205,16 @@ static int funcs_init(struct pciem_slot *slot)
 /* ---------------------------------------------------------------- off the bus */
 
 /* Drivers ask for it before they wait for a device that does not answer. */
-static void mark_disconnected(struct pciem_bridge *b)
+static void mark_disconnected(struct pciem_slot *slot)
 {
 	struct pci_dev *pdev;
 	int i;
 
 	for (i = 0; i < PCIEM_MAX_FUNCTIONS; i++) {
-		pdev = pci_get_domain_bus_and_slot(b->sysdata.domain, PCIEM_CHILD_BUS,
-						   PCI_DEVFN(0, i));
+		if (!slot->func[i])
+			continue;
+		pdev = pci_get_domain_bus_and_slot(slot->domain, slot->bus,
+						   PCI_DEVFN(slot->device, i));
 		if (!pdev)
 			continue;
 		xchg(&pdev->error_state, pci_channel_io_perm_failure);
@@ -226,7 +234,10 @@ static void forget_addresses(struct pciem_slot *slot)
 static void bridge_unplug(struct pciem_bridge *b)
 {
 	pci_lock_rescan_remove();
-	if (b->bus) {
+	if (b->bus && b->slot->attach) {
+		pciem_detach(b);
+		b->bus = NULL;
+	} else if (b->bus) {
 		pci_stop_root_bus(b->bus);
 		pci_remove_root_bus(b->bus);
 		b->bus = NULL;
@@ -247,11 +258,27 @@ static void bridge_drop(struct pciem_slot *slot)
 			pr_info("pciem: slot %u: its PCI device is still held (by an open file?); the rest is freed once it is let go\n",
 				slot->id);
 	}
-	kref_put(&b->ref, bridge_last_put);
+	pciem_bridge_put(b);
 	flush_workqueue(bridge_wq);
 }
 
 /* ----------------------------------------------------------------------- the calls */
+
+static int own_bus(struct pciem_bridge *b)
+{
+	int err = pciem_port_irq_init(b);
+
+	if (err)
+		return err;
+	b->host = host_alloc(b);
+	err = b->host ? bridge_scan(b) : -ENOMEM;
+	if (err)
+		return err;
+	b->slot->domain = b->sysdata.domain;
+	b->slot->bus = PCIEM_CHILD_BUS;
+	b->slot->device = 0;
+	return 0;
+}
 
 int pciem_bus_register(struct pciem_slot *slot)
 {
@@ -266,18 +293,10 @@ int pciem_bus_register(struct pciem_slot *slot)
 		err = pciem_bridge_place(b);
 	if (!err)
 		err = pciem_irq_bridge_init(slot);
-	if (err)
-		goto fail;
-	b->host = host_alloc(b);
-	err = b->host ? bridge_scan(b) : -ENOMEM;
-	if (err)
-		goto fail;
-	slot->domain = b->sysdata.domain;
-	slot->bus = PCIEM_CHILD_BUS;
-	slot->device = 0;
-	return 0;
-
-fail:
+	if (!err)
+		err = slot->attach ? pciem_attach(b) : own_bus(b);
+	if (!err)
+		return 0;
 	bridge_unplug(b);
 	bridge_drop(slot);
 	return err;
@@ -288,7 +307,9 @@ void pciem_bus_start(struct pciem_slot *slot)
 	struct pciem_bridge *b = slot->bridge;
 
 	pci_lock_rescan_remove();
-	if (b && b->bus)
+	if (b && b->bus && slot->attach)
+		pciem_attach_start(b);
+	else if (b && b->bus)
 		pci_bus_add_devices(b->bus);
 	pci_unlock_rescan_remove();
 }
@@ -298,7 +319,7 @@ void pciem_bus_remove(struct pciem_slot *slot)
 	if (!slot->bridge)
 		return;
 	if (READ_ONCE(slot->gone))
-		mark_disconnected(slot->bridge);
+		mark_disconnected(slot);
 	bridge_unplug(slot->bridge);
 	/* What DMA and interrupts need goes next. */
 	pciem_slot_quiesce(slot);

@@ -257,6 +257,22 @@ static int call_dma_maps(struct pciem_slot *slot, void *argp)
 	return arg->reserved ? -EINVAL : pciem_dma_maps(f, arg);
 }
 
+static int call_capability_add(struct pciem_slot *slot, void *argp)
+{
+	struct pciem_capability_add *arg = argp;
+	struct pciem_func *f = func_get(slot, arg->func);
+
+	return IS_ERR(f) ? PTR_ERR(f) : pciem_caps_add_raw(f, arg);
+}
+
+static int call_aer_inject(struct pciem_slot *slot, void *argp)
+{
+	struct pciem_aer_inject *arg = argp;
+	struct pciem_func *f = func_get(slot, arg->func);
+
+	return IS_ERR(f) ? PTR_ERR(f) : pciem_aer_inject(f, arg);
+}
+
 static int call_seq_start(struct pciem_slot *slot, void *argp)
 {
 	if (slot->state > PCIEM_STATE_REGISTERED || slot->seq || READ_ONCE(slot->injector.nr))
@@ -364,6 +380,10 @@ const struct call pciem_new_calls[] = {
 	  .fn = call_dma_history },
 	{ PCIEM_DMA_MODE, sizeof(struct pciem_dma_mode), CALL_FILE | CALL_OUT, .file_fn = call_dma_mode },
 	{ PCIEM_REMOVE, sizeof(struct pciem_remove), 0, .fn = call_remove },
+	{ PCIEM_CAPABILITY_ADD, sizeof(struct pciem_capability_add),
+	  CALL_NEW | CALL_LOCKED | CALL_OUT, .fn = call_capability_add },
+	{ PCIEM_AER_INJECT, sizeof(struct pciem_aer_inject), CALL_DEVICE | CALL_OUT,
+	  .fn = call_aer_inject },
 	{ PCIEM_BAR_REGISTER, sizeof(struct pciem_bar_register), CALL_LOCKED, .fn = call_bar_register },
 	{ PCIEM_BAR_INTERRUPT, sizeof(struct pciem_bar_interrupt), CALL_LOCKED, .fn = call_bar_interrupt },
 	{ PCIEM_BAR_UPDATE, sizeof(struct pciem_bar_update), CALL_DEVICE | CALL_OUT, .fn = call_bar_update },

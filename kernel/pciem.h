@@ -222,12 +222,13 @@ int pciem_trap_init(void);		/* hooks in place, self-test passed */
 void pciem_trap_exit(void);		/* waits until nobody is inside */
 int pciem_trap_selftest(void);		/* maps a window of our own, accesses it in every way; at load and at each START */
 
-/* ------------------------------------------------------------------ config.c, caps.c */
+/* ----------------------------------------------------- config.c, caps.c, caps_list.c */
 struct pciem_config_space {
 	u8 value[PCIEM_CONFIG_SIZE];
 	u8 writable[PCIEM_CONFIG_SIZE];
 	u8 w1c[PCIEM_CONFIG_SIZE];
 	u8 reset[PCIEM_CONFIG_SIZE];	/* what a reset brings back: the image as it was at REGISTER */
+	DECLARE_BITMAP(used, PCIEM_CONFIG_SIZE / 4);	/* by capabilities that caps_list.c placed */
 };
 /* From pci_ops. caller: the return address, which tells userspace's accesses from the driver's. */
 int pciem_config_read(struct pciem_func *f, int where, int size, unsigned long caller, u32 *val);
@@ -235,10 +236,15 @@ int pciem_config_write(struct pciem_func *f, int where, int size, unsigned long 
 int pciem_config_access(struct pciem_func *f, const struct pciem_config *arg);	/* the PCIEM_CONFIG call */
 int pciem_config_set_ids(struct pciem_func *f, const struct pciem_set_config *arg);
 int pciem_caps_add(struct pciem_func *f, const struct pciem_add_capability *arg);
+int pciem_caps_add_raw(struct pciem_func *f, struct pciem_capability_add *arg);	/* the PCIEM_CAPABILITY_ADD call */
 /* At REGISTER: finds what the image holds (MSI-X, PM, PCIe) wherever it came from, and checks it. */
 int pciem_caps_parse(struct pciem_func *f);
+/* COMMAND as it works: in a low power state neither memory is decoded nor the bus mastered. Any context. */
 u16 pciem_config_command(struct pciem_func *f);
 void pciem_config_interrupt_status(struct pciem_func *f, bool set);	/* STATUS.Interrupt Status */
+
+/* --------------------------------------------------------------------- aer.c */
+int pciem_aer_inject(struct pciem_func *f, struct pciem_aer_inject *arg);	/* the PCIEM_AER_INJECT call */
 
 /* ------------------------------------------------------------- bus.c, host.c */
 int pciem_bus_register(struct pciem_slot *slot);	/* bridge, root port, scan, addresses; slot->lock */
@@ -333,8 +339,7 @@ struct pciem_func {
 	bool present;
 	raw_spinlock_t cfg_lock;
 	struct pciem_config_space *cfg;
-	u16 cap_pm, cap_msi, cap_msix, cap_pcie;	/* offsets, 0 none; fixed at REGISTER */
-	u16 cap_next, ecap_next;			/* where caps.c places the next one */
+	u16 cap_pm, cap_msi, cap_msix, cap_pcie, cap_aer;	/* offsets, 0 none; fixed at REGISTER */
 	struct pciem_bar bar[PCIEM_MAX_BARS + 1];	/* 6: expansion ROM */
 	u8 intx_pin;					/* 1..4 as Interrupt Pin has it, 0 none; fixed at REGISTER */
 	struct pciem_irqs *irqs;

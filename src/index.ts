@@ -2,6 +2,7 @@
 
 // import { Slot } from 'pciem'
 export { PciemError, UsageError, exitCodes } from './errors.js'
+export { Aer, type ErrorOptions, type ErrorSeverity } from './device/aer.js'
 export { Bar, type BarRange } from './device/bar.js'
 export { ConfigSpace, type ConfigPlane } from './device/config-space.js'
 export { type AtomicOp, Dma, type DmaMapping } from './device/dma.js'

@@ -9,6 +9,8 @@ export {
   findCapability,
   walkCapabilities,
 } from './pci/capabilities.js'
+export { type CapabilityRegister, formatCapabilities, readCapability } from './pci/capability-registers.js'
+export { type CapabilityBytes, type LaidOutCapability, capabilityBytes } from './pci/capability-layouts.js'
 export {
   type ConfigRegister,
   configRegisterName,

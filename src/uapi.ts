@@ -44,6 +44,8 @@ export const PCIEM_UNWATCH = 0x0000af64
 export const PCIEM_WATCH_INFO = 0x0000af65
 export const PCIEM_INTX = 0x0000af50
 export const PCIEM_SET_IRQFD = 0x4010af16
+export const PCIEM_CAPABILITY_ADD = 0x0000af58
+export const PCIEM_AER_INJECT = 0x0000af59
 
 /** The call of a number, for messages. */
 export const callNames: Readonly<Record<number, string>> = {
@@ -89,6 +91,8 @@ export const callNames: Readonly<Record<number, string>> = {
   [PCIEM_WATCH_INFO]: 'PCIEM_WATCH_INFO',
   [PCIEM_INTX]: 'PCIEM_INTX',
   [PCIEM_SET_IRQFD]: 'PCIEM_SET_IRQFD',
+  [PCIEM_CAPABILITY_ADD]: 'PCIEM_CAPABILITY_ADD',
+  [PCIEM_AER_INJECT]: 'PCIEM_AER_INJECT',
 }
 
 // Constants
@@ -130,6 +134,7 @@ export const PCIEM_EVENT_BIND = 17
 export const PCIEM_EVENT_UNBIND = 18
 export const PCIEM_EVENT_REMOVED = 19
 export const PCIEM_EVENT_WATCH = 20
+export const PCIEM_EVENT_POWER = 21
 export const PCIEM_EVENT_SEQ_MARK = 32
 export const PCIEM_EVENT_SEQ_LOW = 33
 export const PCIEM_EVENT_SEQ_DONE = 34
@@ -206,6 +211,9 @@ export const PCIEM_FAULT_SEQ_DIVERGED = 8
 export const PCIEM_FAULT_SEQ_DRY = 9
 export const PCIEM_FAULT_P2P_DENIED = 10
 export const PCIEM_FAULT_INJECTED = 11
+export const PCIEM_FAULT_AER_CORRECTABLE = 32
+export const PCIEM_FAULT_AER_NONFATAL = 33
+export const PCIEM_FAULT_AER_FATAL = 34
 export const PCIEM_CONTEXT_SHIFT = 29
 export const PCIEM_CONTEXT_DEVICE = 0
 export const PCIEM_CONTEXT_TASK = 1
@@ -254,6 +262,11 @@ export const PCIEM_DMA_MODE_SOFT = 0
 export const PCIEM_DMA_MODE_DIRECT = 1
 export const PCIEM_DMA_MODE_SET = 1
 export const PCIEM_REMOVE_SURPRISE = 1
+export const PCIEM_CAPABILITY_EXTENDED = 1
+export const PCIEM_AER_CORRECTABLE = 1
+export const PCIEM_AER_UNCORRECTABLE = 2
+export const PCIEM_AER_NONFATAL = 2
+export const PCIEM_AER_FATAL = 3
 export const PCIEM_INTERRUPT_ALWAYS = 1
 export const PCIEM_WATCHPOINT_FIND = 1
 export const PCIEM_WATCH_READS = 1
@@ -309,6 +322,8 @@ export const STRUCT = {
   pciem_bar_ranges: { sizeof: 48, size: 0, func: 4, bar_index: 8, flags: 12, count: 16, reserved: 20, bar_size: 24, phys: 32, ranges: 40 },
   pciem_bar_bytes: { sizeof: 40, size: 0, func: 4, bar_index: 8, reserved: 12, offset: 16, length: 24, data: 32 },
   pciem_remove: { sizeof: 8, size: 0, flags: 4 },
+  pciem_capability_add: { sizeof: 48, size: 0, func: 4, flags: 8, offset: 12, length: 16, reserved: 20, value: 24, writable: 32, w1c: 40 },
+  pciem_aer_inject: { sizeof: 40, size: 0, func: 4, severity: 8, status: 12, header: 16, sent: 32, reserved: 36 },
   pciem_bar_register: { sizeof: 72, size: 0, func: 4, bar_index: 8, width: 12, offset: 16, target: 24, count: 32, reserved: 36, writable: 40, w1c: 48, w1s: 56, read_clear: 64 },
   pciem_bar_interrupt: { sizeof: 56, size: 0, func: 4, bar_index: 8, index: 12, width: 16, vector: 20, flags: 24, reserved: 28, status: 32, enable: 40, mask: 48 },
   pciem_bar_update: { sizeof: 48, size: 0, func: 4, bar_index: 8, width: 12, offset: 16, clear: 24, set: 32, value: 40 },

@@ -2,36 +2,40 @@
 import { STRUCT } from '../uapi.js'
 import * as uapi from '../uapi.js'
 import { addressOf } from '../binding.js'
+import { capabilityBytes } from '../pci/capability-layouts.js'
 import { type SlotFile, sized, structure } from './slot-file.js'
-import { type BarOptions, type Capability, type FunctionIds, type FunctionOptions, type RangeOptions, type SequencerOptions, barType } from './options.js'
+import { type BarOptions, type Capability, type FunctionIds, type FunctionOptions, type LaidOutCapability, type RangeOptions, type SequencerOptions, type SlotOptions, barType } from './options.js'
 import { setInterrupt, setRegister } from './registers.js'
 import { ConfigSpace, planes } from './config-space.js'
 
 // Turns options into the calls that describe a device, up to REGISTER.
 
+type VectorCapability = Extract<Capability, { type: 'msi' | 'msix' }>
+
 const multiFunction = 0x80
 const interruptPin = 0x3d
 const memory64 = 0x04
 const prefetchable = 0x08
-const capabilityTypes = { msi: uapi.PCIEM_CAP_MSI, msix: uapi.PCIEM_CAP_MSIX, pm: uapi.PCIEM_CAP_PM, pcie: uapi.PCIEM_CAP_PCIE } as const
+const vectorTypes = { msi: uapi.PCIEM_CAP_MSI, msix: uapi.PCIEM_CAP_MSIX } as const
 
 /** Describes one function of the slot behind `file`. */
-export function describeFunction(file: SlotFile, func: number, options: FunctionOptions, functions: number): void {
-  createFunction(file, func)
-  if (!options.config) setIds(file, func, options.ids, functions > 1)
+export function describeFunction(file: SlotFile, func: number, options: FunctionOptions, { functions, attach = false }: SlotOptions): void {
+  createFunction(file, func, attach)
+  if (!options.config) setIds(file, func, options.ids, functions.length > 1)
   for (const bar of options.bars) addBar(file, func, bar)
   if (options.config) {
     const config = new ConfigSpace(file, func)
     for (const plane of planes) config.setPlane(plane, options.config[plane])
   } else {
     new ConfigSpace(file, func).write(interruptPin, 1, options.intx === undefined ? 0 : 'ABCD'.indexOf(options.intx) + 1)
-    for (const capability of options.capabilities) addCapability(file, func, capability)
+    for (const capability of options.capabilities) addCapability(file, func, capability, attach)
   }
 }
 
-function createFunction(file: SlotFile, func: number): void {
+function createFunction(file: SlotFile, func: number, attach: boolean): void {
   const layout = STRUCT.pciem_create_device
   const view = structure(layout)
+  view.setUint32(layout.flags, attach ? uapi.PCIEM_CREATE_ATTACH : 0, true)
   view.setUint8(layout.func, func)
   file.call(uapi.PCIEM_CREATE_DEVICE, view, `function ${func}`, { ENOSPC: `all ${uapi.PCIEM_MAX_SLOTS} slots are taken; remove a device` })
 }
@@ -91,10 +95,33 @@ export function setPolicy(file: SlotFile, func: number, bar: number, range: Rang
   })
 }
 
-function addCapability(file: SlotFile, func: number, capability: Capability): void {
+function addCapability(file: SlotFile, func: number, capability: Capability, attach: boolean): void {
+  if (capability.type === 'msi' || capability.type === 'msix') addVectors(file, func, capability)
+  else addLaidOut(file, func, capability, attach)
+}
+
+function addLaidOut(file: SlotFile, func: number, capability: LaidOutCapability, attach: boolean): void {
+  const layout = STRUCT.pciem_capability_add
+  const { extended, offset, value, writable, w1c } = capabilityBytes(capability, attach)
+  const view = sized(layout)
+  view.setUint32(layout.func, func, true)
+  view.setUint32(layout.flags, extended ? uapi.PCIEM_CAPABILITY_EXTENDED : 0, true)
+  view.setUint32(layout.offset, offset, true)
+  view.setUint32(layout.length, value.length, true)
+  // One buffer for all three, so that all of them live until the call is over.
+  const bytes = Buffer.concat([value, writable, w1c])
+  const address = addressOf(bytes)
+  view.setBigUint64(layout.value, address, true)
+  view.setBigUint64(layout.writable, address + BigInt(value.length), true)
+  view.setBigUint64(layout.w1c, address + BigInt(2 * value.length), true)
+  const mends = { ENOSPC: `no ${value.length} bytes are free for it there; the capabilities of a function share 192 bytes, the extended ones 3840` }
+  file.call(uapi.PCIEM_CAPABILITY_ADD, view, `capability ${capability.type}`, mends, bytes)
+}
+
+function addVectors(file: SlotFile, func: number, capability: VectorCapability): void {
   const layout = STRUCT.pciem_add_capability
   const view = structure(layout)
-  view.setUint32(layout.cap_type, capabilityTypes[capability.type], true)
+  view.setUint32(layout.cap_type, vectorTypes[capability.type], true)
   view.setUint8(layout.func, func)
   if (capability.type === 'msi') {
     const { num_vectors_log2, has_64bit, has_masking } = STRUCT.pciem_cap_msi

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { inspect } from 'node:util'
 import { className } from '../pci.js'
+import { Aer } from './aer.js'
 import { Bar } from './bar.js'
 import { ConfigSpace } from './config-space.js'
 import { Dma } from './dma.js'
@@ -21,6 +22,7 @@ export class Function {
   readonly dma: Dma
   readonly config: ConfigSpace
   readonly p2p: P2p
+  readonly aer: Aer
 
   /** @internal made by Slot.create() */
   constructor(file: SlotFile, instance: SlotFile, num: number, bdf: string, options: FunctionOptions) {
@@ -31,6 +33,7 @@ export class Function {
     this.dma = new Dma(file, num)
     this.p2p = new P2p(file, num)
     this.config = new ConfigSpace(file, num)
+    this.aer = new Aer(file, num, this.config)
     this.ids = idsOf(this.config.bytes())
   }
 

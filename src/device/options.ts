@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { UsageError } from '../errors.js'
 import type { RegisterMap } from '../pci.js'
+import type { LaidOutCapability } from '../pci/capability-layouts.js'
+import { checkCapability, laidOutTypes, mayRepeat } from './capability-options.js'
 import { type RegisterAttributes, type RegisterInterrupt, checkInterrupt, checkRegister } from './registers.js'
 
 export type { RegisterAttributes, RegisterInterrupt }
@@ -42,10 +44,10 @@ export interface BarOptions {
 }
 
 export type DmaMode = 'soft' | 'direct'
+export type * from '../pci/capability-layouts.js'
 
 export type Capability =
-  | { type: 'pcie' }
-  | { type: 'pm' }
+  | LaidOutCapability
   | { type: 'msi'; vectorsLog2: number; has64bit?: boolean; maskable?: boolean }
   | { type: 'msix'; vectors: number; bar: number; tableOffset: number; pbaOffset: number }
 
@@ -101,6 +103,8 @@ export interface SlotOptions {
   ringEntries?: number
   /** what a bus address is: an IOVA that is checked, or a physical address; 'soft' when left out. docs/dma.md has the dangers of 'direct' */
   dmaMode?: DmaMode
+  /** on a bus that the machine has already, at a device number that is free there; a bus of its own when left out */
+  attach?: boolean
   /** the sequencer plays the device */
   sequencer?: SequencerOptions
 }
@@ -190,8 +194,10 @@ function checkBars(bars: readonly BarOptions[]): void {
 function checkCapabilities({ bars, capabilities }: FunctionOptions): void {
   const types = capabilities.map((capability) => capability.type)
   for (const capability of capabilities) {
-    requireThat(['pcie', 'pm', 'msi', 'msix'].includes(capability.type), `no capability '${capability.type}'; there are pcie, pm, msi and msix`)
-    requireThat(types.filter((type) => type === capability.type).length === 1, `a function has one ${capability.type} capability`)
+    const { type } = capability
+    requireThat(type === 'msi' || type === 'msix' || laidOutTypes.includes(type), `no capability '${type}'; there are msi, msix, ${laidOutTypes.join(', ')}`)
+    requireThat(mayRepeat(type) || types.filter((other) => other === type).length === 1, `a function has one ${type} capability`)
+    if (type !== 'msi' && type !== 'msix') checkCapability(capability)
     if (capability.type === 'msi') requireThat(capability.vectorsLog2 >= 0 && capability.vectorsLog2 <= 5, 'MSI has 1 to 32 vectors: vectorsLog2 is 0..5')
     if (capability.type !== 'msix') continue
     const { vectors, bar: index, tableOffset, pbaOffset } = capability

@@ -15,6 +15,7 @@ export type DeviceEventType =
   | 'bind'
   | 'unbind'
   | 'removed'
+  | 'power'
   | 'reset'
   | 'watch'
   | 'seq-mark'
@@ -51,6 +52,7 @@ const types: Readonly<Record<number, DeviceEventType>> = {
   [uapi.PCIEM_EVENT_BIND]: 'bind',
   [uapi.PCIEM_EVENT_UNBIND]: 'unbind',
   [uapi.PCIEM_EVENT_REMOVED]: 'removed',
+  [uapi.PCIEM_EVENT_POWER]: 'power',
   [uapi.PCIEM_EVENT_WATCH]: 'watch',
   [uapi.PCIEM_EVENT_SEQ_MARK]: 'seq-mark',
   [uapi.PCIEM_EVENT_SEQ_LOW]: 'seq-low',

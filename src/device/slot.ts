@@ -54,7 +54,7 @@ export class Slot {
     let instance: SlotFile | undefined
     try {
       ownSlotInfo(file)
-      for (const [func, fn] of options.functions.entries()) describeFunction(file, func, fn, options.functions.length)
+      for (const [func, fn] of options.functions.entries()) describeFunction(file, func, fn, options)
       ring = EventRing.create(file, options.ringEntries ?? defaultRingEntries)
       if (options.dmaMode === 'direct') setDirectDma(file)
       if (options.sequencer) startSequencer(file, options.sequencer)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { findCapability, walkCapabilities } from './capabilities.js'
+import { capabilityRegisters } from './capability-registers.js'
 import { className } from './classes.js'
-import { type Register, type RegisterField, type RegisterMap, decodeFields, locateRegister } from './register-map.js'
+import { type Register, type RegisterField, type RegisterMap, bit, decodeFields, field, locateRegister } from './register-map.js'
 
 /** A place in config space and the width it is accessed with. */
 export interface ConfigRegister {
@@ -9,10 +10,6 @@ export interface ConfigRegister {
   offset: number
   width: number
 }
-
-const bit = (name: string, lsb: number): RegisterField => ({ name, lsb })
-const field = (name: string, lsb: number, bits: number, values?: Record<string, string>): RegisterField =>
-  values ? { name, lsb, bits, values } : { name, lsb, bits }
 
 const commandFields = [
   bit('IO', 0),
@@ -67,74 +64,6 @@ const header: RegisterMap = [
   { name: 'MIN_GNT', offset: 0x3e, width: 1 },
   { name: 'MAX_LAT', offset: 0x3f, width: 1 },
 ]
-
-const powerStates = { 0: 'D0', 1: 'D1', 2: 'D2', 3: 'D3hot' }
-const payloadSizes = { 0: '128', 1: '256', 2: '512', 3: '1024', 4: '2048', 5: '4096' }
-
-/** The registers of the capabilities that drivers talk to most, from each one's start. */
-const capabilityRegisters: Readonly<Record<string, RegisterMap>> = {
-  CAP_PM: [
-    { name: 'PMC', offset: 2, width: 2, fields: [field('version', 0, 3), bit('D1', 9), bit('D2', 10), field('PME', 11, 5)] },
-    {
-      name: 'PMCSR',
-      offset: 4,
-      width: 2,
-      fields: [field('state', 0, 2, powerStates), bit('NoSoftReset', 3), bit('PMEEnable', 8), bit('PMEStatus', 15)],
-    },
-  ],
-  CAP_MSI: [
-    {
-      name: 'control',
-      offset: 2,
-      width: 2,
-      fields: [bit('Enable', 0), field('capable', 1, 3), field('enabled', 4, 3), bit('64bit', 7), bit('Maskable', 8)],
-    },
-    { name: 'address', offset: 4, width: 4 },
-  ],
-  CAP_MSIX: [
-    {
-      name: 'control',
-      offset: 2,
-      width: 2,
-      fields: [field('lastVector', 0, 11), bit('FunctionMask', 14), bit('Enable', 15)],
-    },
-    { name: 'table', offset: 4, width: 4, fields: [field('BAR', 0, 3), field('offset/8', 3, 29)] },
-    { name: 'PBA', offset: 8, width: 4, fields: [field('BAR', 0, 3), field('offset/8', 3, 29)] },
-  ],
-  CAP_EXP: [
-    { name: 'flags', offset: 0x02, width: 2, fields: [field('version', 0, 4), field('type', 4, 4), bit('Slot', 8)] },
-    { name: 'DEVCAP', offset: 0x04, width: 4, fields: [field('MaxPayload', 0, 3, payloadSizes), bit('FLR', 28)] },
-    {
-      name: 'DEVCTL',
-      offset: 0x08,
-      width: 2,
-      fields: [
-        bit('CorrErr', 0),
-        bit('NonFatalErr', 1),
-        bit('FatalErr', 2),
-        bit('UnsupReq', 3),
-        bit('RelaxedOrder', 4),
-        field('MaxPayload', 5, 3, payloadSizes),
-        bit('ExtTag', 8),
-        bit('NoSnoop', 11),
-        field('MaxReadReq', 12, 3, payloadSizes),
-        bit('FLR', 15),
-      ],
-    },
-    {
-      name: 'DEVSTA',
-      offset: 0x0a,
-      width: 2,
-      fields: [bit('CorrErr', 0), bit('NonFatalErr', 1), bit('FatalErr', 2), bit('UnsupReq', 3), bit('TransactionsPending', 5)],
-    },
-    { name: 'LNKCAP', offset: 0x0c, width: 4, fields: [field('speed', 0, 4), field('width', 4, 6)] },
-    { name: 'LNKCTL', offset: 0x10, width: 2, fields: [field('ASPM', 0, 2), bit('RetrainLink', 5), bit('CommonClock', 6)] },
-    { name: 'LNKSTA', offset: 0x12, width: 2, fields: [field('speed', 0, 4), field('width', 4, 6), bit('Training', 11)] },
-    { name: 'DEVCAP2', offset: 0x24, width: 4 },
-    { name: 'DEVCTL2', offset: 0x28, width: 2 },
-    { name: 'LNKCTL2', offset: 0x30, width: 2 },
-  ],
-}
 
 /** Every name of the header, for completion. */
 export const configRegisterNames: readonly string[] = header.map((register) => register.name)

@@ -27,6 +27,12 @@ export interface Register {
 /** The registers of one BAR. Plain data: it travels in a trace's header. */
 export type RegisterMap = readonly Register[]
 
+/** A field of one bit. */
+export const bit = (name: string, lsb: number): RegisterField => ({ name, lsb })
+/** A field of several. */
+export const field = (name: string, lsb: number, bits: number, values?: Record<string, string>): RegisterField =>
+  values ? { name, lsb, bits, values } : { name, lsb, bits }
+
 /** A place in a register: `within` bytes behind its start. */
 export interface RegisterPlace {
   register: Register

@@ -84,20 +84,23 @@ export const flagDataLost = 0x4000
 
 export const irqKinds = ['intx-deassert', 'intx-assert', 'msi', 'msix'] as const
 export const resetKinds = ['', 'flr', 'bus', 'pm'] as const
-export const faultKinds = [
-  '',
-  'completion-timeout',
-  'iommu-unmapped',
-  'iommu-direction',
-  'iommu-after-unmap',
-  'no-bus-master',
-  'unsupported-access',
-  'beyond-bar',
-  'sequencer-diverged',
-  'sequencer-dry',
-  'p2p-denied',
-  'injected',
-] as const
+export const faultKinds: Readonly<Record<number, string>> = {
+  0: '',
+  1: 'completion-timeout',
+  2: 'iommu-unmapped',
+  3: 'iommu-direction',
+  4: 'iommu-after-unmap',
+  5: 'no-bus-master',
+  6: 'unsupported-access',
+  7: 'beyond-bar',
+  8: 'sequencer-diverged',
+  9: 'sequencer-dry',
+  10: 'p2p-denied',
+  11: 'injected',
+  32: 'aer-correctable',
+  33: 'aer-nonfatal',
+  34: 'aer-fatal',
+}
 export const injectedFault = 11n
 /** What an injected fault did: a fault's flags. */
 export const injectActions = ['', 'value', 'flip', 'drop', 'duplicate', 'delay', 'remove'] as const

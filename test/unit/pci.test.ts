@@ -77,7 +77,7 @@ describe('config registers', () => {
     expect(configRegisterName(0x05)).toBe('COMMAND+1')
     expect(configRegisterName(0x52, sampleConfig())).toBe('CAP_MSIX.control')
     expect(configRegisterName(0x52)).toBeUndefined()
-    expect(configRegisterName(0x104, sampleConfig())).toBe('ECAP_AER+4')
+    expect(configRegisterName(0x104, sampleConfig())).toBe('ECAP_AER.UESta')
     expect(configRegisterName(0xfff, sampleConfig())).toBeUndefined()
   })
 

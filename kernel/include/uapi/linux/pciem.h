@@ -79,7 +79,7 @@ struct pciem_cap_msix {
 };
 
 struct pciem_cap_pasid {
-	__u8 max_pasid_width;
+	__u8 max_pasid_width;		/* bits, 0..20 */
 	__u8 execute;
 	__u8 privileged;
 	__u8 reserved;
@@ -93,7 +93,7 @@ struct pciem_add_capability {
 		struct pciem_cap_msi msi;
 		struct pciem_cap_msix msix;
 		struct pciem_cap_pasid pasid;
-		__u8 raw[16];
+		__u8 raw[16];		/* VSEC: its registers, behind the vendor-specific header (ID and revision 0) */
 	};
 };
 
@@ -271,6 +271,7 @@ struct pciem_set_watchpoint {
 #define PCIEM_EVENT_UNBIND		18
 #define PCIEM_EVENT_REMOVED		19
 #define PCIEM_EVENT_WATCH		20	/* a watchpoint was hit; data: what is there now */
+#define PCIEM_EVENT_POWER		21	/* data: D-state 0..3 */
 #define PCIEM_EVENT_SEQ_MARK		32	/* the sequencer passed a mark; data: its value */
 #define PCIEM_EVENT_SEQ_LOW		33	/* half of the sequencer's window is free */
 #define PCIEM_EVENT_SEQ_DONE		34	/* the last step is done */
@@ -322,6 +323,8 @@ enum {
 	PCIEM_CMD_INJECT = 0x6a,
 	PCIEM_CMD_DMA_HISTORY = 0x6b,
 	PCIEM_CMD_DMA_MODE = 0x6c,
+	PCIEM_CMD_CAPABILITY_ADD = 0x58,
+	PCIEM_CMD_AER_INJECT = 0x59,
 	PCIEM_CMD_BAR_REGISTER = 0x60,
 	PCIEM_CMD_BAR_INTERRUPT = 0x61,
 	PCIEM_CMD_BAR_UPDATE = 0x62,
@@ -516,6 +519,9 @@ struct pciem_monitor_page {
 #define PCIEM_FAULT_SEQ_DRY		9
 #define PCIEM_FAULT_P2P_DENIED		10
 #define PCIEM_FAULT_INJECTED		11	/* flags: PCIEM_INJECT_*; the transaction follows, if it is not lost */
+#define PCIEM_FAULT_AER_CORRECTABLE	32	/* addr: the bits of the status register */
+#define PCIEM_FAULT_AER_NONFATAL	33
+#define PCIEM_FAULT_AER_FATAL		34
 
 /* pciem_record.context: class << 29 | instance */
 #define PCIEM_CONTEXT_SHIFT	29
@@ -891,6 +897,50 @@ struct pciem_remove {
 };
 #define PCIEM_REMOVE	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_REMOVE)
 
+/* ------------------------------------------------------------ capabilities */
+
+/*
+ * Adds a capability to a function, as bytes from its header on. In the header the
+ * ID (and, of an extended one, the version) is the caller's; the link must be zero
+ * and is the kernel's. Masks are as those of PCIEM_CONFIG: a bit that is in neither
+ * is read-only, none may be in both, and the header has none. State NEW only.
+ * ENOSPC: something is there already, or nothing so long is free.
+ */
+#define PCIEM_CAPABILITY_EXTENDED	1	/* flags: into the list from 0x100 on */
+
+struct pciem_capability_add {
+	__u32 size;
+	__u32 func;
+	__u32 flags;
+	__u32 offset;			/* in: where, a multiple of 4, or 0: the next free place; out: where */
+	__u32 length;			/* bytes with the header */
+	__u32 reserved;
+	__aligned_u64 value;		/* user pointers to length bytes each */
+	__aligned_u64 writable;		/* 0: no bit */
+	__aligned_u64 w1c;		/* 0: no bit */
+};
+#define PCIEM_CAPABILITY_ADD	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_CAPABILITY_ADD)
+
+/*
+ * Has a function with an AER capability find an error: its status bits are set, and
+ * a message goes to the root port if no mask and no missing enable is in the way.
+ * Whether an uncorrectable error is fatal is what the severity register says of it.
+ */
+#define PCIEM_AER_CORRECTABLE	1
+#define PCIEM_AER_UNCORRECTABLE	2
+#define PCIEM_AER_NONFATAL	2	/* of a message */
+#define PCIEM_AER_FATAL		3	/* of a message */
+
+struct pciem_aer_inject {
+	__u32 size;
+	__u32 func;
+	__u32 severity;			/* PCIEM_AER_CORRECTABLE, PCIEM_AER_UNCORRECTABLE */
+	__u32 status;			/* bits of that status register */
+	__u32 header[4];		/* of the packet at fault, for the header log */
+	__u32 sent;			/* out: which message went out, 0 none */
+	__u32 reserved;
+};
+#define PCIEM_AER_INJECT	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_AER_INJECT)
 /* ----------------------------------------------------- registers in the kernel */
 
 /*
