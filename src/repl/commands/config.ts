@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { UsageError } from '../../errors.js'
-import { configRegisterNames, decodeConfigRegister, findConfigRegister } from '../../pci.js'
+import { configRegisterNames, decodeConfigRegister, findConfigRegister, formatCapabilities, readCapability, walkCapabilities } from '../../pci.js'
 import { type Command, result } from '../command.js'
 import { cut, hex, parseCount } from '../number.js'
 import { type ConfigTarget, parseConfigTarget } from '../parse.js'
@@ -33,13 +33,21 @@ function access(session: Session, word: string) {
   return { register: word.split('=')[0]!, offset, width, value, ...(decoded ? { decoded } : {}) }
 }
 
+function capabilities(session: Session) {
+  const config = session.function().config.bytes()
+  const found = walkCapabilities(config)
+  const value = found.map((capability) => ({ ...capability, registers: readCapability(capability, config) }))
+  return result(value, formatCapabilities(found, config) || 'no capabilities')
+}
+
 const cfg: Command = {
   name: 'cfg',
-  forms: ['REG[+OFFSET][.b|.w|.l][=VALUE[:MASK]]…', 'dump [OFFSET [LENGTH]]'],
-  summary: "read or write config space as the device's owner, past the write masks; values are hexadecimal",
-  examples: ['cfg COMMAND.w', 'cfg CAP_MSIX+2.w=0x8000:0x8000', 'cfg dump 0 64'],
+  forms: ['REG[+OFFSET][.b|.w|.l][=VALUE[:MASK]]…', 'dump [OFFSET [LENGTH]]', 'caps'],
+  summary: "read or write config space as the device's owner, past the write masks; values are hexadecimal; `caps` shows the capabilities decoded",
+  examples: ['cfg COMMAND.w', 'cfg CAP_MSIX+2.w=0x8000:0x8000', 'cfg dump 0 64', 'cfg caps'],
   run(session, args) {
     if (args.length === 0) throw new UsageError('which register? e.g. `cfg COMMAND.w`, or `cfg dump`')
+    if (args[0] === 'caps') return capabilities(session)
     if (args[0] === 'dump') {
       const offset = parseCount(args[1] ?? '0', 'offset')
       const length = parseCount(args[2] ?? (args[1] === undefined ? '256' : '64'), 'length')
@@ -51,7 +59,7 @@ const cfg: Command = {
     const text = read.map((r) => `${r.register} = ${hex(r.value, r.width)}${'decoded' in r ? `  ${r.decoded}` : ''}`).join('\n')
     return result(read.length === 1 ? read[0]!.value : read.map((r) => r.value), text)
   },
-  complete: () => ['dump', ...configRegisterNames, 'CAP_PM', 'CAP_EXP', 'CAP_MSIX'],
+  complete: () => ['dump', 'caps', ...configRegisterNames, 'CAP_PM', 'CAP_EXP', 'CAP_MSIX'],
 }
 
 export const configCommands = [cfg]

@@ -11,9 +11,9 @@ import { fileName } from '../words.js'
 
 const create: Command = {
   name: 'create',
-  forms: ['MODEL [KEY=VALUE…] [dma=soft|direct]', 'device vendor=ID device=ID [class=ID] [barN=SIZE[:sync|:direct]…] [rom=SIZE] [vectors=N] [msi=N] [intx=A] [dma=soft|direct]'],
+  forms: ['MODEL [KEY=VALUE…] [dma=soft|direct]', 'device vendor=ID device=ID [class=ID] [barN=SIZE[:sync|:direct]…] [rom=SIZE] [vectors=N] [caps=NAME[:OPTION[=VALUE]]…[,NAME…]] [bus=host] [msi=N] [intx=A] [dma=soft|direct]'],
   summary: "create a device from a model (nvme, edu, or a file), or a bare one that you play by hand; `start` lets drivers see it",
-  examples: ['create nvme size=64M', 'create device vendor=0x1234 device=0x11e8 bar0=4K:sync vectors=4', 'create device vendor=0x1234 device=0x11e9 bar0=4K msi=8 intx=A'],
+  examples: ['create nvme size=64M', 'create device vendor=0x1234 device=0x11e8 bar0=4K:sync vectors=4', 'create device vendor=0x1234 device=0x11e9 bar0=4K msi=8 intx=A', 'create device vendor=0x1234 device=0x11e8 bar0=4K caps=pcie:speed=16:width=8,aer,dsn:serial=0x1122334455667788'],
   async run(session, args) {
     const [model, ...options] = args
     if (model === undefined) throw new UsageError('which model? e.g. `create nvme`, or `create device vendor=0x1234 device=0x5678 bar0=4K`')

@@ -2,6 +2,7 @@
 import { UsageError } from '../../errors.js'
 import type { Command } from '../command.js'
 import { nearest } from '../suggest.js'
+import { errorCommands } from './aer.js'
 import { answerCommands } from './answer.js'
 import { barCommands } from './bar.js'
 import { configCommands } from './config.js'
@@ -27,6 +28,7 @@ const list: Command[] = [
   ...dmaCommands,
   ...p2pCommands,
   ...faultCommands,
+  ...errorCommands,
   ...driverCommands,
   ...answerCommands,
   ...eventCommands,
