@@ -69,6 +69,19 @@ static void *registrar(void *arg)
 	return NULL;
 }
 
+/* One more function, of a device that is taken down before anybody may have seen it. */
+static void describe_second(int fd)
+{
+	struct pciem_create_device create = { .func = 3 };
+	struct pciem_set_config ids = { .func = 3, .vendor_id = 0x1db7, .device_id = 0x0e13, .class_code = { 0, 0, 0xff } };
+	struct pciem_add_bar bar = { .bar_index = 0, .flags = 4, .size = 4096, .func = 3 };
+	struct pciem_add_capability pcie = { .cap_type = PCIEM_CAP_PCIE, .func = 3 };
+
+	if (ioctl(fd, PCIEM_CREATE_DEVICE, &create) || ioctl(fd, PCIEM_SET_CONFIG, &ids) ||
+	    ioctl(fd, PCIEM_ADD_BAR, &bar) || ioctl(fd, PCIEM_ADD_CAPABILITY, &pcie))
+		card_die("describe a second function");
+}
+
 static void one_round(unsigned int n)
 {
 	pthread_t a, b;
@@ -76,6 +89,8 @@ static void one_round(unsigned int n)
 
 	over = 0;
 	card_describe(fd);
+	if (n % 3 == 0)
+		describe_second(fd);
 	pthread_create(&a, NULL, pester, &fd);
 	pthread_create(&b, NULL, registrar, &fd);
 	msleep(20 + n * 7 % 60);

@@ -26,6 +26,8 @@ static const struct newcall {
 	{ "DMA_HISTORY", PCIEM_DMA_HISTORY, sizeof(struct pciem_dma_history) },
 	{ "DMA_MODE", PCIEM_DMA_MODE, sizeof(struct pciem_dma_mode) },
 	{ "REMOVE", PCIEM_REMOVE, sizeof(struct pciem_remove) },
+	{ "CAPABILITY_ADD", PCIEM_CAPABILITY_ADD, sizeof(struct pciem_capability_add) },
+	{ "AER_INJECT", PCIEM_AER_INJECT, sizeof(struct pciem_aer_inject) },
 	{ "BAR_REGISTER", PCIEM_BAR_REGISTER, sizeof(struct pciem_bar_register) },
 	{ "BAR_INTERRUPT", PCIEM_BAR_INTERRUPT, sizeof(struct pciem_bar_interrupt) },
 	{ "BAR_UPDATE", PCIEM_BAR_UPDATE, sizeof(struct pciem_bar_update) },

@@ -10,6 +10,7 @@ const out = join(projectRoot, 'build/cards')
 
 const cards = {
   ioctls: 'every call refuses what it must, with the errno it promises',
+  functions: 'eight functions and their capabilities are what the calls of a card asked for',
   ring: 'the owner ring delivers in order, waits when full, and survives lies in its indexes',
   sync: 'the owner answers each read; unanswered, or with the owner dead, a read is all-ones',
   monitor: 'a monitor cannot be written to, loses nothing, or says what it lost',
