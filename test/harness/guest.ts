@@ -11,13 +11,15 @@ export interface GuestPoint {
   smp: number
 }
 
-/** All kernels and CPU counts; fewer by PCIEM_TEST_POINTS=6.1/1,6.12/2 or by PCIEM_TEST_KERNELS=6.12 and PCIEM_TEST_SMP=2. */
-export function guestPoints(env: NodeJS.ProcessEnv = process.env): GuestPoint[] {
+/**
+ * All kernels and CPU counts; fewer by PCIEM_TEST_POINTS=6.1/1,6.12/2 or by PCIEM_TEST_KERNELS=6.12 and PCIEM_TEST_SMP=2. Of the
+ * suites that take minutes in each guest PCIEM_TEST_LONG_POINTS leaves fewer still.
+ */
+export function guestPoints(env: NodeJS.ProcessEnv = process.env, long = false): GuestPoint[] {
   const list = (value: string | undefined, all: string): string[] => (value || all).split(',').map((item) => item.trim())
   const all = list(env.PCIEM_TEST_KERNELS, '6.1,6.12').flatMap((kernel) => list(env.PCIEM_TEST_SMP, '1,2').map((smp) => ({ kernel, smp: Number(smp) })))
-  if (!env.PCIEM_TEST_POINTS) return all
-  const wanted = list(env.PCIEM_TEST_POINTS, '')
-  return all.filter(({ kernel, smp }) => wanted.includes(`${kernel}/${smp}`))
+  const wanted = (long ? [env.PCIEM_TEST_POINTS, env.PCIEM_TEST_LONG_POINTS] : [env.PCIEM_TEST_POINTS]).filter((points) => points).map((points) => list(points, ''))
+  return all.filter(({ kernel, smp }) => wanted.every((points) => points.includes(`${kernel}/${smp}`)))
 }
 
 const defaultTimeout = 120_000
@@ -112,11 +114,11 @@ export class Guest {
   }
 }
 
-/** `body` once for each guest point with at least `cpus`; `fresh` (or any option of the machine) means a boot of its own. */
-export function onEachGuest(title: string, body: (guest: Guest) => void, options: VmOptions & { fresh?: boolean; cpus?: number } = {}): void {
-  const { fresh, cpus = 1, ...vmOptions } = options
+/** `body` once for each guest point with at least `cpus`, `long` says that it takes minutes; `fresh` (or any option of the machine) means a boot of its own. */
+export function onEachGuest(title: string, body: (guest: Guest) => void, options: VmOptions & { fresh?: boolean; cpus?: number; long?: boolean } = {}): void {
+  const { fresh, cpus = 1, long = false, ...vmOptions } = options
   const shared = !fresh && Object.keys(vmOptions).length === 0
-  for (const point of guestPoints()) {
+  for (const point of guestPoints(process.env, long)) {
     if (point.smp < cpus) continue
     describe(`${title} [Linux ${point.kernel}, ${point.smp} CPU${point.smp > 1 ? 's' : ''}]`, () => {
       const guest = new Guest(point, vmOptions, shared)

@@ -40,4 +40,4 @@ onEachGuest('commands for BARs', (guest) => {
     expect(values[14]).toEqual([[0x2010, 1, 1]])
     expect(values[16]).toEqual([])
   })
-})
+}, { long: true })

@@ -268,4 +268,4 @@ onEachGuest('pciem record', (guest) => {
     expect(totals!.reason).toBe('removed')
     expect(events.filter(({ kind }) => kind === 'remove').length).toBe(1)
   })
-})
+}, { long: true })

@@ -96,4 +96,4 @@ onEachGuest('the prompt', (guest) => {
     expect(bad.stderr).toMatch(/^pciem: \/tmp\/bad\.ts:5: BAR0: 4 bytes at 0x1001 lie beyond its 4096 bytes\n$/)
     expect(bad.status).toBe(1)
   })
-})
+}, { long: true })

@@ -72,4 +72,4 @@ onEachGuest('ten seeded driver bugs', (guest) => {
   it('the report has what the driver said when it gave up', () => {
     expect(lines.find(({ bug }) => bug === 'short-wait@recorded')?.report).toMatch(/the kernel's log since the start:\n.*\n? *.*not ready after its reset/)
   })
-})
+}, { long: true })

@@ -49,4 +49,4 @@ onEachGuest('a replay of the edu device', (guest) => {
     expect(loaded.status).toBe(0)
     await guest.ok(`[ -e /sys/bus/pci/drivers/pciem_test ] && rm ${trace}`)
   })
-})
+}, { long: true })

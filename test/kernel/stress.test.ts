@@ -98,5 +98,5 @@ onEachGuest(
       expect((await guest.pciem(['run', 'nvme', '--', 'true'])).status).toBe(0)
     })
   },
-  { fresh: true },
+  { fresh: true, long: true },
 )

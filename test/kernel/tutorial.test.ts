@@ -39,4 +39,4 @@ onEachGuest('the tutorial', (guest) => {
     }
     await guest.ok('rmmod thermo; rm -f /tmp/thermo.pciem')
   })
-})
+}, { long: true })
