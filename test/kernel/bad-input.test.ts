@@ -40,7 +40,7 @@ const wrongLines: [string, string][] = [
   ['cfg 0x1000.b', 'register 0x1000 cannot be accessed with 1 bytes: config space is 4096 bytes, accesses are aligned'],
   ['cfg NOSUCH', "no register 'NOSUCH' in this config space; names are setpci's (COMMAND, CAP_MSIX, …)"],
   ['irq 8', 'vector 8: this function has no such vector'],
-  ['irq 5000', 'vector 5000: MSI-X vectors are 0 to 2047'],
+  ['irq 5000', 'vector 5000: vectors are 0 to 2047'],
   ['irq -1', 'vector -1 is out of range'],
   ['dma read 0x10000000', 'how many bytes? e.g. `dma read 0x10000000 64`'],
   ['dma read 0x10000000 64', 'ANY'],
