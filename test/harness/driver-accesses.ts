@@ -5,10 +5,9 @@ import { TraceReader } from '../../src/trace/reader.js'
 /** Message address and data name a vector of this machine's: chosen anew in each run. */
 const msixTable = { from: 0x2000n, to: 0x3000n }
 
-/** Where in a page a small buffer of the driver's lies is the slab allocator's choice. */
-const pageMask = ~0xfffn
+const page = 0x1000n
 
-/** What the driver did, in order, without the repetitions of a poll: kind, place, value, and of maps the IOVA's page. */
+/** What the driver did, in order, without the repetitions of a poll: kind, place, value, and the IOVAs of its mappings. */
 export function driverAccesses(path: string): string[] {
   const reader = TraceReader.open(path)
   const rows: string[] = []
@@ -22,9 +21,14 @@ export function driverAccesses(path: string): string[] {
 
 function accessRow({ kind, addr, value, width, flags, bar }: TraceEvent): string | undefined {
   const at = `${kind} ${addr.toString(16)} ${width}`
-  if (kind === 'dma-map' || kind === 'dma-unmap') return `${kind} ${(addr & pageMask).toString(16)} ${value} ${flags}`
+  if (kind === 'dma-map' || kind === 'dma-unmap') return `${kind} ${mapped(addr, value).toString(16)} ${value} ${flags}`
   if (bar !== null && addr >= msixTable.from && addr < msixTable.to) return kind === 'mmio-write' || kind === 'mmio-read' ? at : undefined
   if (kind === 'mmio-write' || kind === 'mmio-read') return `${at} ${value.toString(16)}`
   if (kind === 'cfg-write' && (flags & flagOriginMask) === flagOrigin.driver) return at
   return undefined
+}
+
+/** An IOVA keeps the buffer's place in its page; that of a buffer smaller than a page is the slab allocator's choice, made by chance. */
+function mapped(iova: bigint, length: bigint): bigint {
+  return length < page ? iova & ~(page - 1n) : iova
 }

@@ -55,7 +55,7 @@ onEachGuest('pciem record', (guest) => {
   })
 
   if (guest.point.smp === 1) {
-    it('on one CPU, with direct I/O at depth 1, made twice has the same driver accesses in the same order, with the same pages of IOVAs', async () => {
+    it('on one CPU, with direct I/O at depth 1, made twice has the same driver accesses in the same order, with the same IOVAs', async () => {
       const io = 'dd if=/dev/zero of=$PCIEM_BLOCK bs=4k count=8 oflag=direct 2>/dev/null; dd if=$PCIEM_BLOCK of=/dev/null bs=4k count=8 iflag=direct 2>/dev/null'
       for (const name of ['x', 'y']) await guest.ok(script(`$P run nvme size=64M --record $T/${name}.pciem -- sh -c '${io}'`), { timeout: 300_000 })
       const [first, second] = ['x', 'y'].map((name) => driverAccesses(path(name)))
