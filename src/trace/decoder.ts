@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // From frames back to events. What a segment's events refer to is kept for that segment only.
-import { BatchDecoder, EventBatch, type EventsPayload, join, maxEvents } from './batch.js'
+import { EventBatch, type EventsPayload, maxEvents } from './batch.js'
+import { BatchDecoder } from './batch-decoder.js'
 import { maxSegmentBytes } from './blobs.js'
 import { BadPayload } from './errors.js'
 import { flagDataLost, kindNames, kindNumbers, noBar, type TraceEvent } from './event.js'
@@ -13,11 +14,15 @@ export interface DecoderOptions {
   keepData?: boolean
 }
 
+/** Bits of the kinds that events have; marks and losses have frames of their own. */
+const knownKinds = Object.values(kindNumbers).reduce((bits, number) => bits | (1 << number), 0) & ~(1 << kindNumbers.mark) & ~(1 << kindNumbers.lost)
 const noBytes = new Uint8Array(0)
 
 /** Takes the payloads of one trace in order; throws BadPayload. */
 export class EventDecoder {
   readonly batch = new EventBatch()
+  /** events of each kind, in all batches so far */
+  readonly counts = new Float64Array(256)
   readonly #decoder = new BatchDecoder()
   readonly #homeSlot: number
   readonly #lenient: boolean
@@ -69,24 +74,24 @@ export class EventDecoder {
   /** Entry i of `batch` as an event. */
   event(i: number): TraceEvent {
     const b = this.batch
-    const shape = b.shape[i]!
+    const shape = b.sort.lo[i]!
     const bar = (shape >>> 16) & 0xff
     const event: TraceEvent = {
-      seq: join(b.seqLo[i]!, b.seqHi[i]!),
+      seq: b.seq.at(i),
       kind: kindNames[shape & 0xff]!,
       slot: (b.slot[i]! ^ this.#homeSlot) >>> 0,
       func: (shape >>> 8) & 0xff,
       bar: bar === noBar ? null : bar,
       width: shape >>> 24,
-      time: join(b.timeLo[i]!, b.timeHi[i]!),
-      cause: join(b.causeLo[i]!, b.causeHi[i]!),
+      time: b.time.at(i),
+      cause: b.cause.at(i),
       context: b.context[i]!,
       cpu: b.cpu[i]!,
       pid: b.pid[i]!,
-      flags: b.flags[i]!,
-      addr: join(b.addrLo[i]!, b.addrHi[i]!),
-      value: join(b.valueLo[i]!, b.valueHi[i]!),
-      latency: join(b.latencyLo[i]!, b.latencyHi[i]!),
+      flags: b.flags(i),
+      addr: b.addr.at(i),
+      value: b.value.at(i),
+      latency: b.latency.at(i),
     }
     const data = b.data[i]!
     if (data > 0) {
@@ -130,12 +135,19 @@ export class EventDecoder {
   }
 
   #check(): void {
-    const { shape, data, count } = this.batch
+    const { sort, data, count, hasData } = this.batch
+    const { counts } = this
+    let kinds = 0
+    let all = 0
     for (let i = 0; i < count; i++) {
-      const number = shape[i]! & 0xff
-      if (kindNames[number] === undefined) throw new BadPayload(`a transaction has the unknown kind ${number}`)
-      if (number === kindNumbers.mark || number === kindNumbers.lost) throw new BadPayload('marks and losses have frames of their own')
-      if (!this.#lenient && data[i]! > this.#blobs.length) throw new BadPayload('an event refers to data that is not there')
+      const kind = sort.lo[i]! & 0xff
+      counts[kind]!++
+      kinds |= 1 << kind
+      all |= kind
     }
+    if ((kinds & ~knownKinds) !== 0 || all > 31) throw new BadPayload('a transaction has an unknown kind, or is a mark or a loss outside of its frame')
+    if (this.#lenient || !hasData) return
+    const there = this.#blobs.length
+    for (let i = 0; i < count; i++) if (data[i]! > there) throw new BadPayload('an event refers to data that is not there')
   }
 }

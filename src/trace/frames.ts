@@ -46,7 +46,10 @@ export interface FrameHead {
 
 export type Payload = Record<string, unknown>
 
-/** One whole frame, ready to be appended to the file. */
+/** Frames are put together here, unless they are longer. One encoding thread, and no call that waits. */
+const scratch = Buffer.allocUnsafeSlow(64 << 10)
+
+/** One whole frame, ready to be appended to the file; valid until the next call. */
 export function encodeFrame(kind: number, tag: number, ordinal: number, payload: object, compress: boolean): Buffer {
   const raw = packr.pack(payload)
   let body: Buffer = raw
@@ -60,7 +63,8 @@ export function encodeFrame(kind: number, tag: number, ordinal: number, payload:
     }
   }
   if (raw.length > maxPayload) throw new RangeError(`a frame of ${raw.length} bytes is longer than the format allows`)
-  const frame = Buffer.allocUnsafe(headBytes + body.length)
+  const length = headBytes + body.length
+  const frame = length <= scratch.length ? scratch.subarray(0, length) : Buffer.allocUnsafe(length)
   body.copy(frame, headBytes)
   putHead(frame, { kind, codec, tag, ordinal, length: body.length, rawLength: raw.length })
   return frame

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Where segments start. A segment's events refer to data of that segment only, so reading may begin at any.
-import { ColumnEncoder, decodeColumn, maxColumnBytes } from './columns.js'
+import { decodeColumn } from './column-decoder.js'
+import { ColumnEncoder } from './column-encoder.js'
+import { Column64 } from './column64.js'
+import { maxColumnBytes } from './columns.js'
 import { BadPayload } from './errors.js'
 import { type Fields, bytesField, mapField, uintField } from './fields.js'
 
@@ -19,20 +22,17 @@ export const maxSegments = 65536
 export function packIndex(segments: readonly Segment[]): object {
   const n = segments.length
   const coder = new ColumnEncoder(n)
-  const lo = new Uint32Array(n)
-  const hi = new Uint32Array(n)
+  const steps = new Column64(n)
   const packed: Record<string, Buffer> = {}
   for (const name of columns) {
     let last = 0n
     segments.forEach((segment, i) => {
       const value = BigInt(segment[name])
-      const step = BigInt.asUintN(64, value - last)
-      lo[i] = Number(step & 0xffffffffn)
-      hi[i] = Number(step >> 32n)
+      steps.put(i, BigInt.asUintN(64, value - last))
       last = value
     })
     const out = Buffer.allocUnsafe(maxColumnBytes(n))
-    packed[name] = out.subarray(0, coder.encode(lo, hi, n, out, 0))
+    packed[name] = out.subarray(0, coder.encode(steps.lo, steps.hi, n, out, 0))
   }
   return { count: n, columns: packed }
 }
@@ -41,15 +41,14 @@ export function packIndex(segments: readonly Segment[]): object {
 export function unpackIndex(map: Fields): Segment[] {
   const n = uintField(map.count, 'count', maxSegments)
   const packed = mapField(map.columns, 'columns')
-  const lo = new Uint32Array(n)
-  const hi = new Uint32Array(n)
+  const steps = new Column64(n)
   const segments: Segment[] = Array.from({ length: n }, () => ({ offset: 0, ordinal: 0, seq: 0n }))
   for (const name of columns) {
     if (n === 0) break
-    decodeColumn(bytesField(packed[name], name), n, lo, hi)
+    decodeColumn(bytesField(packed[name], name), n, steps)
     let value = 0n
     segments.forEach((segment, i) => {
-      value = BigInt.asUintN(64, value + ((BigInt(hi[i]!) << 32n) | BigInt(lo[i]!)))
+      value = BigInt.asUintN(64, value + steps.at(i))
       if (name === 'seq') segment.seq = value
       else if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new BadPayload(`the index holds an impossible ${name}`)
       else segment[name] = Number(value)

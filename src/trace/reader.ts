@@ -154,16 +154,14 @@ export class TraceReader {
 
   /** Each mark and loss, and undefined for each batch that the decoder holds then. */
   *#parts(decoder: EventDecoder, segment?: Segment): Generator<TraceEvent | undefined, void, undefined> {
-    const counts = new Float64Array(32)
+    const { counts } = decoder
     let events = 0
     let lost = 0n
     for (const frame of this.frames(segment)) {
       const { kind } = frame.head
       if (kind === frameKinds.events) {
         this.#guard(frame, () => decoder.decodeBatch(frame.payload()))
-        const { count, shape } = decoder.batch
-        for (let i = 0; i < count; i++) counts[shape[i]! & 0xff]!++
-        events += count
+        events += decoder.batch.count
         yield undefined
       } else if (kind === frameKinds.blob) {
         this.#guard(frame, () => decoder.addBlobs(decoder.keepsData ? ownPayload(frame) : frame.payload()))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { type EventBatch, join } from './batch.js'
+import type { EventBatch } from './batch.js'
 import { flagCoalesced, kindNumbers, type TraceEvent } from './event.js'
 import type { TraceReader } from './reader.js'
 
@@ -26,7 +26,7 @@ export function verifyTrace(reader: TraceReader): Verdict {
   const verdict: Verdict = { events: 0, bytes: reader.bytes, complete: reader.complete, reason: reader.totals?.reason, lost: 0n, unexplained: 0n, partial }
   const order = new StreamOrder(reader.header.devices[0]?.slot ?? 0)
   for (const part of reader.batches()) {
-    if (!('shape' in part)) {
+    if (!('sort' in part)) {
       verdict.events++
       if (part.kind === 'lost') verdict.lost += part.value
       order.special(part)
@@ -58,14 +58,15 @@ class StreamOrder {
 
   /** Takes note of a batch; returns how many completions in it are read as one with their request. */
   batch(batch: EventBatch): number {
-    const { count, shape, flags, slot, seqLo, seqHi } = batch
+    const { count, sort, slot, seq, hasSlots } = batch
     let joined = 0
     for (let i = 0; i < count; i++) {
-      const kind = shape[i]! & 0xff
-      const step = (flags[i]! & flagCoalesced) !== 0 ? 2 : 1
+      const kind = sort.lo[i]! & 0xff
+      const step = (sort.hi[i]! & flagCoalesced) !== 0 ? 2 : 1
       if (kind === readRequest || kind === readCompletion || this.#request) joined += this.#join(batch, i, kind)
-      if (this.#steady && slot[i] === 0 && seqLo[i] === this.#lo && seqHi[i] === this.#hi && this.#lo < 0xfffffffe) this.#lo += step
-      else this.#next((slot[i]! ^ this.#home) >>> 0, join(seqLo[i]!, seqHi[i]!), step)
+      const home = !hasSlots || slot[i] === 0
+      if (this.#steady && home && seq.lo[i] === this.#lo && seq.hi[i] === this.#hi && this.#lo < 0xfffffffe) this.#lo += step
+      else this.#next((slot[i]! ^ this.#home) >>> 0, seq.at(i), step)
     }
     return joined
   }
@@ -98,18 +99,18 @@ class StreamOrder {
 
   /** From halves back to the map. */
   #settle(): void {
-    if (this.#steady) this.#expected.set(this.#home, join(this.#lo, this.#hi))
+    if (this.#steady) this.#expected.set(this.#home, (BigInt(this.#hi) << 32n) | BigInt(this.#lo))
     this.#steady = false
   }
 
   #join(batch: EventBatch, i: number, kind: number): number {
     const request = this.#request
     const slot = batch.slot[i]!
-    const seq = join(batch.seqLo[i]!, batch.seqHi[i]!)
-    const time = join(batch.timeLo[i]!, batch.timeHi[i]!)
+    const seq = batch.seq.at(i)
+    const time = batch.time.at(i)
     this.#request = kind === readRequest ? { slot, seq, time } : undefined
     if (kind !== readCompletion || !request || request.slot !== slot || seq !== request.seq + 1n || time < request.time) return 0
-    return join(batch.causeLo[i]!, batch.causeHi[i]!) === request.seq ? 1 : 0
+    return batch.cause.at(i) === request.seq ? 1 : 0
   }
 }
 

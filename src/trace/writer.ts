@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { PciemError } from '../errors.js'
-import { BatchEncoder, EventBatch, join, maxEvents } from './batch.js'
+import { EventBatch, maxEvents } from './batch.js'
+import { BatchEncoder } from './batch-encoder.js'
+import type { Column64 } from './column64.js'
 import { BlobTable, maxBlobBytes } from './blobs.js'
 import { contextShift, flagCoalesced, kindNames, kindNumbers, noBar, record, recordToEvent, type TraceEvent } from './event.js'
 import { packable } from './fields.js'
@@ -102,24 +104,19 @@ export class TraceWriter {
     if (dataLength > 0) {
       if (record.size + dataLength > len) throw new RangeError('a record claims more data than it has')
       data = this.#data(new Uint8Array(view.buffer, view.byteOffset + start + record.size, dataLength))
+      batch.data[i] = data
+      batch.hasData = true
     }
     batch.count = i + 1
-    batch.shape[i] = shape
-    batch.seqLo[i] = view.getUint32(start + record.seq, true)
-    batch.seqHi[i] = view.getUint32(start + record.seq + 4, true)
-    batch.timeLo[i] = view.getUint32(start + record.time, true)
-    batch.timeHi[i] = view.getUint32(start + record.time + 4, true)
-    batch.causeLo[i] = view.getUint32(start + record.cause, true)
-    batch.causeHi[i] = view.getUint32(start + record.cause + 4, true)
+    batch.sort.set(i, shape, view.getUint16(start + record.flags, true))
+    putWord(batch.seq, i, view, start + record.seq)
+    putWord(batch.time, i, view, start + record.time)
+    putWord(batch.cause, i, view, start + record.cause)
+    putWord(batch.addr, i, view, start + record.addr)
+    putWord(batch.value, i, view, start + record.value)
     batch.context[i] = view.getUint32(start + record.context, true)
     batch.cpu[i] = view.getUint16(start + record.cpu, true)
-    batch.flags[i] = view.getUint16(start + record.flags, true)
     batch.pid[i] = view.getUint32(start + record.pid, true)
-    batch.addrLo[i] = view.getUint32(start + record.addr, true)
-    batch.addrHi[i] = view.getUint32(start + record.addr + 4, true)
-    batch.valueLo[i] = view.getUint32(start + record.value, true)
-    batch.valueHi[i] = view.getUint32(start + record.value + 4, true)
-    batch.data[i] = data
     if (slot !== this.#homeSlot) {
       batch.slot[i] = (slot ^ this.#homeSlot) >>> 0
       batch.hasSlots = true
@@ -133,21 +130,23 @@ export class TraceWriter {
     if (this.#batch.count === maxEvents) this.flush()
     const batch = this.#batch
     const i = batch.count
-    batch.data[i] = event.data === undefined ? 0 : this.#data(event.data)
+    if (event.data !== undefined) {
+      batch.data[i] = this.#data(event.data)
+      batch.hasData = true
+    }
     batch.count = i + 1
-    batch.shape[i] = kindNumbers[event.kind] | (event.func << 8) | ((event.bar ?? noBar) << 16) | (event.width << 24)
+    batch.sort.set(i, kindNumbers[event.kind] | (event.func << 8) | ((event.bar ?? noBar) << 16) | (event.width << 24), event.flags)
     batch.slot[i] = event.slot ^ this.#homeSlot
     batch.hasSlots ||= event.slot !== this.#homeSlot
     batch.context[i] = event.context
     batch.cpu[i] = event.cpu
-    batch.flags[i] = event.flags
     batch.pid[i] = event.pid
-    putHalves(batch.seqLo, batch.seqHi, i, event.seq)
-    putHalves(batch.timeLo, batch.timeHi, i, event.time)
-    putHalves(batch.causeLo, batch.causeHi, i, event.cause)
-    putHalves(batch.addrLo, batch.addrHi, i, event.addr)
-    putHalves(batch.valueLo, batch.valueHi, i, event.value)
-    putHalves(batch.latencyLo, batch.latencyHi, i, event.latency)
+    batch.seq.put(i, event.seq)
+    batch.time.put(i, event.time)
+    batch.cause.put(i, event.cause)
+    batch.addr.put(i, event.addr)
+    batch.value.put(i, event.value)
+    batch.latency.put(i, event.latency)
     batch.hasLatencies ||= event.latency !== 0n
     if (this.#blobs.unwrittenBytes >= blobFrameBytes) this.flush()
   }
@@ -182,17 +181,17 @@ export class TraceWriter {
     const batch = this.#batch
     this.#waitingSince = undefined
     if (batch.count === 0) return
-    const first = join(batch.seqLo[0]!, batch.seqHi[0]!)
+    const first = batch.seq.at(0)
     const last = batch.count - 1
-    this.#lastSeq = join(batch.seqLo[last]!, batch.seqHi[last]!)
+    this.#lastSeq = batch.seq.at(last)
     this.#lastSlot = (batch.slot[last]! ^ this.#homeSlot) >>> 0
-    this.#lastTime = join(batch.timeLo[last]!, batch.timeHi[last]!)
-    this.#firstTime ??= join(batch.timeLo[0]!, batch.timeHi[0]!)
+    this.#lastTime = batch.time.at(last)
+    this.#firstTime ??= batch.time.at(0)
     if (!this.#segmentOpen) this.#openSegment(first)
     const unwritten = this.#blobs.takeUnwritten()
     if (unwritten) this.#dataFrame(unwritten)
     this.#frame(frameKinds.events, this.#encoder.encode(batch), this.#compress)
-    for (let i = 0; i <= last; i++) this.#counts[batch.shape[i]! & 0xff]!++
+    this.#count(batch)
     this.#flushed += batch.count
     batch.clear()
     if (++this.#framesInSegment >= segmentFrames || this.#blobs.bytes >= segmentBytes) this.#closeSegment()
@@ -240,25 +239,22 @@ export class TraceWriter {
   #coalesce(view: DataView, start: number, slot: number): boolean {
     const batch = this.#batch
     const i = batch.count - 1
-    if (i < 0 || (batch.slot[i]! ^ this.#homeSlot) >>> 0 !== slot || (batch.shape[i]! & 0xff) !== readRequest) return false
-    const requestLo = batch.seqLo[i]!
-    const requestHi = batch.seqHi[i]!
+    if (i < 0 || (batch.slot[i]! ^ this.#homeSlot) >>> 0 !== slot || (batch.sort.lo[i]! & 0xff) !== readRequest) return false
+    const requestLo = batch.seq.lo[i]!
+    const requestHi = batch.seq.hi[i]!
     const nextLo = (requestLo + 1) >>> 0
     if (view.getUint32(start + record.seq, true) !== nextLo) return false
     if (view.getUint32(start + record.seq + 4, true) !== (nextLo === 0 ? requestHi + 1 : requestHi)) return false
     if (view.getUint32(start + record.cause, true) !== requestLo || view.getUint32(start + record.cause + 4, true) !== requestHi) return false
     const timeLo = view.getUint32(start + record.time, true)
     const timeHi = view.getUint32(start + record.time + 4, true)
-    const borrow = timeLo < batch.timeLo[i]! ? 1 : 0
-    const latencyHi = timeHi - batch.timeHi[i]! - borrow
+    const borrow = timeLo < batch.time.lo[i]! ? 1 : 0
+    const latencyHi = timeHi - batch.time.hi[i]! - borrow
     if (latencyHi < 0) return false
-    batch.shape[i] = (batch.shape[i]! & ~0xff) | mmioRead
-    batch.flags[i] = batch.flags[i]! | flagCoalesced
+    batch.sort.set(i, (batch.sort.lo[i]! & ~0xff) | mmioRead, batch.flags(i) | flagCoalesced)
     batch.hasLatencies = true
-    batch.latencyLo[i] = timeLo - batch.timeLo[i]!
-    batch.latencyHi[i] = latencyHi
-    batch.valueLo[i] = view.getUint32(start + record.value, true)
-    batch.valueHi[i] = view.getUint32(start + record.value + 4, true)
+    batch.latency.set(i, timeLo - batch.time.lo[i]!, latencyHi)
+    putWord(batch.value, i, view, start + record.value)
     return true
   }
 
@@ -319,6 +315,13 @@ export class TraceWriter {
     }
   }
 
+  #count({ sort, count }: EventBatch): void {
+    // whole numbers add up faster, and one of these cannot get large
+    const counts = new Uint32Array(kindNames.length)
+    for (let i = 0; i < count; i++) counts[sort.lo[i]! & 0xff]!++
+    counts.forEach((more, kind) => void (this.#counts[kind]! += more))
+  }
+
   #openSegment(seq: bigint): void {
     this.#segmentOpen = true
     if (this.#batch.segment % this.#segmentEvery !== 0) return
@@ -377,7 +380,6 @@ export class TraceWriter {
   }
 }
 
-function putHalves(lo: Uint32Array, hi: Uint32Array, i: number, value: bigint): void {
-  lo[i] = Number(value & 0xffffffffn)
-  hi[i] = Number(value >> 32n)
+function putWord(column: Column64, i: number, view: DataView, at: number): void {
+  column.set(i, view.getUint32(at, true), view.getUint32(at + 4, true))
 }

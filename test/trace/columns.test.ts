@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, it } from 'vitest'
-import { ColumnEncoder, decodeColumn, maxColumnBytes, putVarint } from '../../src/trace/columns.js'
+import { Column64 } from '../../src/trace/column64.js'
+import { decodeColumn } from '../../src/trace/column-decoder.js'
+import { ColumnEncoder, putVarint } from '../../src/trace/column-encoder.js'
+import { maxColumnBytes } from '../../src/trace/columns.js'
 
 function roundTrip(values: bigint[]): { coded: Uint8Array; back: bigint[] } {
   const n = values.length
-  const lo = Uint32Array.from(values, (v) => Number(v & 0xffffffffn))
-  const hi = Uint32Array.from(values, (v) => Number(v >> 32n))
+  const column = new Column64(n)
+  values.forEach((value, i) => column.put(i, value))
   const out = new Uint8Array(maxColumnBytes(n))
-  const coded = out.slice(0, new ColumnEncoder(n).encode(lo, hi, n, out, 0))
-  const backLo = new Uint32Array(n)
-  const backHi = new Uint32Array(n)
-  decodeColumn(coded, n, backLo, backHi)
-  return { coded, back: Array.from(backLo, (l, i) => (BigInt(backHi[i]!) << 32n) | BigInt(l)) }
+  const coded = out.slice(0, new ColumnEncoder(n).encode(column.lo, column.wide ? column.hi : undefined, n, out, 0))
+  const back = new Column64(n)
+  decodeColumn(coded, n, back)
+  return { coded, back: values.map((_, i) => back.at(i)) }
 }
 
 /** A small generator with a seed, so that a failure can be repeated. */
@@ -77,6 +79,6 @@ describe('columns', () => {
 
   it('damage is refused: unknown coding, too short, too long, indexes and runs that do not fit', () => {
     const bad = [[9, 0], [1, 1], [1, 1, 1, 1], [0], [0, 0x80], [0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2], [2, 0], [2, 3, 1, 2, 3, 0xff], [2, 2, 1, 2], [3, 5, 3], [3, 5, 0, 5, 2]]
-    for (const bytes of bad) expect(() => decodeColumn(Uint8Array.from(bytes), 2, new Uint32Array(2), new Uint32Array(2))).toThrow()
+    for (const bytes of bad) expect(() => decodeColumn(Uint8Array.from(bytes), 2, new Column64(2))).toThrow()
   })
 })
