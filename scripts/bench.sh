@@ -63,7 +63,7 @@ node bench/dma.mjs | sed 's/^/  /'
 replayed
 title 'Encoding and decoding of traces'
 node bench/trace.mjs | sed 's/^/  /'
-node bench/trace.mjs test/trace/nvme-6.12.pciem | sed 's/^/  /'
+node bench/trace.mjs traces/nvme-6.12.pciem | sed 's/^/  /'
 title "The kernel's NVMe driver on the model"
 pciem run nvme size=128M -- node bench/nvme-fio.mjs | sed 's/^/  /'
 title 'The NVMe model without a kernel'

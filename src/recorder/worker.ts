@@ -5,13 +5,13 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from '
 import * as binding from '../binding.js'
 import { type Monitor, monitorSlot } from '../device/monitor.js'
 import { PciemError, type PciemErrorOptions } from '../errors.js'
+import { Kmsg } from '../kmsg.js'
 import { kindNumbers, type EventKind } from '../trace/event.js'
 import { kindsOf } from '../trace/filter.js'
 import type { TraceDevice, TraceHeader } from '../trace/header.js'
 import { Comms } from './comms.js'
 import { recordedDevice } from './describe.js'
 import { headerOf } from './header.js'
-import { KernelLog } from './kernel-log.js'
 import { driverFacts } from './module-facts.js'
 import { type Progress, SharedProgress } from './progress.js'
 import { type RecorderCommand, recordStream } from './record-stream.js'
@@ -43,12 +43,14 @@ export type WorkerMessage =
   | { type: 'ended'; totals: Progress & { reason: string } }
   | { type: 'failed'; message: string; options: Pick<PciemErrorOptions, 'code' | 'errno' | 'syscall' | 'exitCode'> }
 
+/** Of the kernel's log, at a time. */
+const linesOfLook = 1024
 /** Without these a trace does not say which driver it was, nor where it ends. */
 const alwaysRecorded: readonly EventKind[] = ['bind', 'unbind', 'remove', 'mark', 'lost']
 
 function main(port: MessagePort, task: WorkerTask): void {
   const monitors: Monitor[] = []
-  const log = new KernelLog()
+  const log = new Kmsg()
   let sink: Sink | undefined
   const say = (message: WorkerMessage): void => port.postMessage(message)
   try {
@@ -72,7 +74,7 @@ function main(port: MessagePort, task: WorkerTask): void {
         driverFacts,
         triggers,
         comms: new Comms(),
-        log: () => log.read(),
+        log: () => log.read(linesOfLook),
         wait: (timeoutMs) => void binding.wait(monitors.filter(({ closed }) => !closed).map(({ fd }) => fd), timeoutMs),
       },
     )

@@ -61,7 +61,7 @@ export async function replayHere(path: string, request: ReplayRequest, output: L
   try {
     const reason = whyNotHere()
     if (reason) throw new PciemError(`/dev/pciem: ${reason.mend}`, { code: reason.code, exitCode: exitCodes.skipped })
-    const warnings = mismatches(trace.header, request.kernelMismatch)
+    const warnings = [...holes(trace.header), ...mismatches(trace.header, request.kernelMismatch)]
     for (const warning of warnings) process.stderr.write(`pciem: warning: ${warning}\n`)
     const skip = eventsBeforeDriver(trace.header, trace.events())
     const options = { ...(await replayOptions(trace, request)), quiet: output.quiet, skip, warnings }
@@ -117,6 +117,13 @@ function chooseCommand(header: TraceHeader, { command, argv }: ReplayRequest): s
   if (argv?.length) return argv
   if (header.command?.length) process.stderr.write(`pciem: running the recorded command again: ${header.command.join(' ')}\n`)
   return header.command?.length ? header.command : undefined
+}
+
+/** A filtered or imported trace: what it does not hold looks as if the driver did it on its own. */
+export function holes({ partial = [], ring }: TraceHeader): string[] {
+  const warnings = partial.map((reason) => `the trace is a part (${reason}): the driver may do more than it holds, which is no fault of the driver`)
+  if (ring && ring.dropped > 0) warnings.push(`the trace is the end of a longer recording: ${ring.dropped} events before it were not kept`)
+  return warnings
 }
 
 function mismatches({ kernel }: TraceHeader, policy: ReplayRequest['kernelMismatch']): string[] {

@@ -5,6 +5,7 @@
 // command, unbinds the driver, removes the device.
 import { setTimeout as delay } from 'node:timers/promises'
 import { type DeviceEvent, type SeqStatus, Slot } from '../index.js'
+import { Kmsg, kmsgText } from '../kmsg.js'
 import { blockDevices, overrideDriver } from '../run/drivers.js'
 import { waitFor } from '../run/quiet.js'
 import type { TraceReader } from '../trace/reader.js'
@@ -12,7 +13,6 @@ import { Command } from './command.js'
 import { Compiler, onlyDevice, type ControlMark, type MatchPolicy, type Rebinding } from './compile.js'
 import { divergenceOf, leakOf, leftoverAt } from './divergence.js'
 import { Feeder } from './feeder.js'
-import { KernelLog } from './kernel-log.js'
 import { kernelTrouble } from './kernel-trouble.js'
 import { LiveMappings } from './live-mappings.js'
 import { Policy, type Rule } from './policy.js'
@@ -102,7 +102,7 @@ class Replay {
   readonly #recordedDriver: string | undefined
   readonly #feeder: Feeder
   readonly #signals = new SignalQueue<Signal>()
-  readonly #log = new KernelLog()
+  readonly #log = new Kmsg()
   readonly #mappings: LiveMappings
   readonly #trace: TraceReader
   /** the kernel's log since the start */
@@ -176,7 +176,7 @@ class Replay {
   }
 
   #kernelLog(): string[] {
-    this.#said.push(...this.#log.take())
+    for (const line of this.#log.read()) if (!line.user) this.#said.push(kmsgText(line))
     return [...this.#said]
   }
 

@@ -12,7 +12,7 @@ import { sampleHeader, scratch } from './sample.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const python = '/usr/bin/python3'
-const file = (name: string) => `${root}test/trace/${name}`
+const file = (name: string) => `${root}${name}`
 const dir = scratch()
 afterAll(() => dir.remove())
 
@@ -47,7 +47,7 @@ function byUs(path: string): string[] {
 }
 
 describe('a reader in Python', { timeout: 60_000 }, () => {
-  it.each(['golden-v1.pciem', 'nvme-6.1.pciem', 'nvme-6.12.pciem'])('reads the same from %s', (name) => {
+  it.each(['test/trace/golden-v1.pciem', 'traces/nvme-6.1.pciem', 'traces/nvme-6.12.pciem'])('reads the same from %s', (name) => {
     const lines = byPython(file(name))
     expect(lines.length).toBeGreaterThan(10)
     expect(lines).toEqual(byUs(file(name)))
@@ -58,7 +58,7 @@ describe('a reader in Python', { timeout: 60_000 }, () => {
     const writer = TraceWriter.create(lossy, sampleHeader())
     writer.lost(0x1_0000_0000_0000n)
     writer.end('stopped')
-    const readers = [lossy, file('golden-v1.pciem'), file('nvme-6.1.pciem')].map((path) => TraceReader.open(path))
+    const readers = [lossy, file('test/trace/golden-v1.pciem'), file('traces/nvme-6.1.pciem')].map((path) => TraceReader.open(path))
     mergeTraces(readers, dir.path('merged.pciem'))
     for (const reader of readers) reader.close()
     expect(byPython(dir.path('merged.pciem'))).toEqual(byUs(dir.path('merged.pciem')))

@@ -12,7 +12,7 @@ import { TraceWriter } from '../../src/trace/writer.js'
 import { packRecords, sampleHeader, sampleRecords, scratch } from './sample.js'
 
 const golden = fileURLToPath(new URL('golden-v1.pciem', import.meta.url))
-const nvme = fileURLToPath(new URL('nvme-6.1.pciem', import.meta.url))
+const nvme = fileURLToPath(new URL('../../traces/nvme-6.1.pciem', import.meta.url))
 const dir = scratch()
 afterAll(() => dir.remove())
 

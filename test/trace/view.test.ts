@@ -13,7 +13,7 @@ import { scripts, writePage } from '../../src/trace/view/page.js'
 import { TraceWriter } from '../../src/trace/writer.js'
 import { sampleHeader, scratch } from './sample.js'
 
-const nvme = fileURLToPath(new URL('nvme-6.12.pciem', import.meta.url))
+const nvme = fileURLToPath(new URL('../../traces/nvme-6.12.pciem', import.meta.url))
 const golden = fileURLToPath(new URL('golden-v1.pciem', import.meta.url))
 const pageFolder = new URL('../../src/trace/view/page/', import.meta.url)
 const dir = scratch()
@@ -114,7 +114,7 @@ describe('the timeline', () => {
 
   it('finds the range of latencies of any stretch', () => {
     const { answers } = series.latencies(trace)
-    expect(answers.values.length).toBeGreaterThan(40)
+    expect(answers.values.length).toBeGreaterThan(30)
     const many = series.pointSeries(new Uint32Array(1000), new Float64Array(1000), Float64Array.from({ length: 1000 }, (_, i) => (i * 7919) % 1009))
     for (const [from, to] of [[0, 1000], [3, 130], [64, 128], [63, 65], [500, 501]] as const) {
       const part = [...many.values.slice(from, to)] as number[]
@@ -143,7 +143,7 @@ describe('the search', () => {
     ['irq', (e: TraceEvent) => e.kind === 'irq'],
     ['mmio-write 0x460001', (e: TraceEvent) => e.kind === 'mmio-write' && e.value === 0x460001n],
     ['#245', (e: TraceEvent) => e.seq === 245n],
-    ['0x10034020', (e: TraceEvent) => e.addr === 0x10034020n || e.value === 0x10034020n],
+    ['0x10002000', (e: TraceEvent) => e.addr === 0x10002000n || e.value === 0x10002000n],
     ['hardirq mmio', (e: TraceEvent) => e.kind.startsWith('mmio') && e.context >>> 29 === 3],
   ])('finds %s', (query, test) => {
     const expected = events(nvme).flatMap((event, i) => (test(event) ? [i] : []))

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { findSlot } from '../../src/recorder/find-slot.js'
 import { Comms } from '../../src/recorder/comms.js'
-import { parseKmsg } from '../../src/recorder/kernel-log.js'
+import { kmsgText, parseKmsg } from '../../src/kmsg.js'
 import { buildIdOf } from '../../src/recorder/module-facts.js'
 import { parseTrigger } from '../../src/recorder/trigger.js'
 import { parseSize, parseTime } from '../../src/recorder/units.js'
@@ -10,8 +10,9 @@ import type { ListedSlot } from '../../src/device/slot-info.js'
 
 describe('what a recorder finds out', () => {
   it("lines of the kernel's log have a time, a level and a text", () => {
-    expect(parseKmsg('4,339,5140900,-;nvme nvme0: 1/0/0 queues\n SUBSYSTEM=nvme\n')).toEqual({ time: 5140900000n, level: 4, text: 'nvme nvme0: 1/0/0 queues' })
-    expect(parseKmsg('30,1,7,c,caller=T1;a;b\n')).toEqual({ time: 7000n, level: 6, text: 'a;b' })
+    expect(parseKmsg('4,339,5140900,-;nvme nvme0: 1/0/0 queues\n SUBSYSTEM=nvme\n')).toEqual({ time: 5140900000n, level: 4, text: 'nvme nvme0: 1/0/0 queues', user: false })
+    expect(parseKmsg('30,1,7,c,caller=T1;a;b\n')).toEqual({ time: 7000n, level: 6, text: 'a;b', user: true })
+    expect(kmsgText(parseKmsg('6,1234,5678901,-;nvme nvme0: ready\n')!)).toBe('[    5.678901] nvme nvme0: ready')
     expect(parseKmsg('nonsense')).toBe(null)
   })
 

@@ -2,7 +2,6 @@
 import { describe, expect, test } from 'vitest'
 import { differingBits } from '../../src/replay/describe.js'
 import { gatherEvidence } from '../../src/replay/evidence.js'
-import { parseRecord } from '../../src/replay/kernel-log.js'
 import { forgiven, headline, jsonReport, textReport } from '../../src/replay/report.js'
 import { noCounts, type Divergence, type Verdict } from '../../src/replay/verdict.js'
 import { Recording, header } from './replay-fixtures.js'
@@ -174,10 +173,4 @@ test.each([
   [0b101n, 0n, '2, 0'],
 ])('bits of %s and %s that differ', (a, b, text) => {
   expect(differingBits(a, b)).toBe(text)
-})
-
-test('a line of the kernel log keeps its time and loses what is for machines', () => {
-  expect(parseRecord('6,1234,5678901,-;nvme nvme0: ready\n SUBSYSTEM=nvme\n')).toBe('[    5.678901] nvme nvme0: ready')
-  expect(parseRecord('12,1,2,-;written by userspace')).toBeUndefined()
-  expect(parseRecord('rubbish')).toBeUndefined()
 })

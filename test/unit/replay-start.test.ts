@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, test } from 'vitest'
 import { Compiler } from '../../src/replay/compile.js'
+import { holes } from '../../src/replay/local.js'
 import { eventsBeforeDriver, slotOptions } from '../../src/replay/recorded-device.js'
 import { Recording, header } from './replay-fixtures.js'
 
@@ -65,4 +66,10 @@ describe('the device that is built again', () => {
       ],
     })
   })
+})
+
+test('a trace that is a part is warned of, with the reason', () => {
+  expect(holes(header())).toEqual([])
+  const part = { ...header(), partial: ['filtered: --kind mmio'], ring: { size: 65536, dropped: 7 } }
+  expect(holes(part)).toEqual([expect.stringContaining('(filtered: --kind mmio)'), expect.stringContaining('7 events before it')])
 })

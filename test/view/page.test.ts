@@ -9,7 +9,7 @@ import { TraceWriter } from '../../src/trace/writer.js'
 import { scratch } from '../trace/sample.js'
 import { Browser } from './browser.js'
 
-const nvme = fileURLToPath(new URL('../trace/nvme-6.12.pciem', import.meta.url))
+const nvme = fileURLToPath(new URL('../../traces/nvme-6.12.pciem', import.meta.url))
 /** to be looked at */
 const pictures = fileURLToPath(new URL('../../build/view/', import.meta.url))
 const dir = scratch()
