@@ -6,7 +6,7 @@
 MAKEFLAGS += --no-print-directory
 
 cache := $(or $(PCIEM_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pciem)
-typescript := $(shell find src models -name '*.ts') package.json tsconfig.json
+typescript := $(shell find src models -name '*.ts') package.json tsconfig.json rolldown.config.js
 module_sources := $(shell find kernel test/drivers examples -type f ! -name '*.ts' ! -name '*.json')
 vm := bin/pciem vm
 

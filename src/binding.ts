@@ -2,8 +2,9 @@
 import { constants as fsConstants } from 'node:fs'
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { PciemError } from './errors.js'
+import { projectRoot } from './paths.js'
 import { callNames } from './uapi.js'
 
 // The only file that loads the native addon. The addon makes system calls and answers -errno;
@@ -35,26 +36,18 @@ interface Addon {
 
 let loaded: Addon | undefined
 
-/** Loads a built addon; src/ and dist/src/ are one and two folders below the project's root. */
-export function loadAddon(paths: readonly string[]): Addon {
-  const require = createRequire(import.meta.url)
-  let cause: unknown
-  for (const path of paths) {
-    try {
-      return require(path) as Addon
-    } catch (error) {
-      // A file that is there and does not load says more than one that is not there.
-      if (cause === undefined || (error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') cause = error
-    }
+/** Loads a built addon. */
+export function loadAddon(path: string): Addon {
+  try {
+    return createRequire(import.meta.url)(path) as Addon
+  } catch (cause) {
+    const why = (cause as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND' ? 'is missing' : `does not load (${(cause as Error).message})`
+    throw new PciemError(`the native addon ${why}: run \`make build\``, { code: 'ERR_PCIEM_ADDON', cause })
   }
-  const why = (cause as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND' ? 'is missing' : `does not load (${(cause as Error).message})`
-  throw new PciemError(`the native addon ${why}: run \`make build\``, { code: 'ERR_PCIEM_ADDON', cause })
 }
 
 function addon(): Addon {
-  loaded ??= loadAddon(
-    ['../build/Release/pciem.node', '../../build/Release/pciem.node'].map((path) => fileURLToPath(new URL(path, import.meta.url))),
-  )
+  loaded ??= loadAddon(join(projectRoot, 'build', 'Release', 'pciem.node'))
   return loaded
 }
 

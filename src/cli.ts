@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: MIT
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import yargs, { type Argv, type CommandModule } from 'yargs'
 import { PciemError, UsageError, describeError, exitCodes } from './errors.js'
+import { toolVersion } from './paths.js'
 import { refusedStatus } from './replay/exit-status.js'
 
-// One row a command: src/commands/<name>.ts exports `command`, and is imported only when it is used.
-const summaries = {
-  repl: 'open the pciem> prompt, or run a script',
-  run: 'create a device from a model and keep it alive while a command runs',
-  record: 'write every transaction of a device to a trace',
-  replay: 'feed a trace to the real driver and check what it does',
-  trace: 'look into, check and convert traces',
-  vm: 'boot a throw-away virtual machine and run a command in it',
-  doctor: 'say what this host lacks, and how to mend it',
+// One row a command; its module is imported only when it is used.
+const commands = {
+  repl: { summary: 'open the pciem> prompt, or run a script', load: () => import('./commands/repl.js') },
+  run: { summary: 'create a device from a model and keep it alive while a command runs', load: () => import('./commands/run.js') },
+  record: { summary: 'write every transaction of a device to a trace', load: () => import('./commands/record.js') },
+  replay: { summary: 'feed a trace to the real driver and check what it does', load: () => import('./commands/replay.js') },
+  trace: { summary: 'look into, check and convert traces', load: () => import('./commands/trace.js') },
+  vm: { summary: 'boot a throw-away virtual machine and run a command in it', load: () => import('./commands/vm.js') },
+  doctor: { summary: 'say what this host lacks, and how to mend it', load: () => import('./commands/doctor.js') },
 } as const
 
-type CommandName = keyof typeof summaries
-const names = Object.keys(summaries) as CommandName[]
+type CommandName = keyof typeof commands
+const names = Object.keys(commands) as CommandName[]
 
 /** Runs one command line and returns the exit status. Only this function catches. */
 export async function main(args: string[]): Promise<number> {
@@ -36,7 +37,7 @@ async function dispatch(args: string[]): Promise<void> {
     await grammar(args).parseAsync()
     return
   }
-  const { command } = (await import(`./commands/${chosen.name}.js`)) as { command: CommandModule }
+  const { command } = (await commands[chosen.name].load()) as { command: CommandModule }
   await grammar(chosen.args, chosen.name, command).parseAsync()
 }
 
@@ -55,7 +56,7 @@ function grammar(args: string[], loaded?: CommandName, command?: CommandModule):
     .scriptName('pciem')
     .usage('pciem COMMAND [OPTIONS]\n\nSynthetic PCI Express devices for real drivers.')
     .parserConfiguration({ 'populate--': true, 'boolean-negation': true })
-    .version(version())
+    .version(toolVersion())
     .help()
     .alias('help', 'h')
     .strict()
@@ -70,14 +71,9 @@ function grammar(args: string[], loaded?: CommandName, command?: CommandModule):
     })
   for (const name of names) {
     if (name === loaded && command) parser.command(command)
-    else parser.command(name, summaries[name])
+    else parser.command(name, commands[name].summary)
   }
   return parser
-}
-
-function version(): string {
-  const url = new URL('../../package.json', import.meta.url)
-  return (JSON.parse(readFileSync(url, 'utf8')) as { version: string }).version
 }
 
 process.exitCode = await main(process.argv.slice(2))

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { existsSync, readdirSync } from 'node:fs'
-import { extname, resolve } from 'node:path'
+import { extname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { SlotOptions } from './device/options.js'
 import type { Slot } from './device/slot.js'
 import { PciemError, UsageError } from './errors.js'
+import { projectRoot } from './paths.js'
 import { allowTypeScript, isTypeScript } from './typescript.js'
 
 /** A device in TypeScript: what models/NAME.ts exports by default. */
@@ -24,9 +25,9 @@ export interface ModelInstance {
   stats?(): Record<string, number | bigint>
 }
 
-// Beside src/ or dist/src/, in the language that this file itself is in.
-const folder = fileURLToPath(new URL('../models/', import.meta.url))
+// In the language that this file itself is in.
 const extension = extname(fileURLToPath(import.meta.url))
+const folder = join(projectRoot, extension === '.ts' ? '.' : 'dist', 'models')
 
 /** The models that come with pciem. */
 export function modelNames(): string[] {
@@ -43,7 +44,7 @@ export async function loadModel(nameOrPath: string): Promise<Model> {
   if (!isPath && !modelNames().includes(nameOrPath)) {
     throw new UsageError(`no model '${nameOrPath}'; there are ${modelNames().join(', ') || 'none (run `make build`)'}, or give a file`)
   }
-  const path = isPath ? resolve(nameOrPath) : `${folder}${nameOrPath}${extension}`
+  const path = isPath ? resolve(nameOrPath) : join(folder, `${nameOrPath}${extension}`)
   if (!existsSync(path)) throw new UsageError(`no model file '${nameOrPath}'`)
   const { default: model } = (await importFile(path)) as { default?: unknown }
   if (!isModel(model)) throw new UsageError(`${nameOrPath} is not a model: its default export needs name, driver, describe() and attach()`)

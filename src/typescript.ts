@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { register } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { builtModule } from './paths.js'
 
 let registered = false
 
@@ -11,7 +12,7 @@ export function allowTypeScript(): void {
   registered = true
   // Run from its own sources, whoever runs them knows TypeScript already.
   if (isTypeScript(import.meta.url)) return
-  register(new URL('./typescript-loader.js', import.meta.url))
+  register(builtModule('typescript-loader'))
 }
 
 export const isTypeScript = (path: string): boolean => /\.[cm]?ts$/.test(path)

@@ -5,7 +5,7 @@ import { delimiter, join } from 'node:path'
 import { describeError } from '../errors.js'
 import { kvmUsable, readVerdict } from '../vm/accelerator.js'
 import { findKernel, moduleFor } from '../vm/kernels.js'
-import { projectRoot } from '../vm/paths.js'
+import { projectRoot } from '../paths.js'
 import { findQemu } from '../vm/qemu.js'
 import type { Check, Section } from './report.js'
 

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { cpus, release, version } from 'node:os'
+import { toolVersion } from '../paths.js'
 import type { TraceDevice, TraceHeader } from '../trace/header.js'
 import { moduleFacts } from './module-facts.js'
 
@@ -25,9 +26,4 @@ function kernelCommandLine(): string | undefined {
   } catch {
     return undefined
   }
-}
-
-function toolVersion(): string {
-  const url = new URL('../../../package.json', import.meta.url)
-  return (JSON.parse(readFileSync(url, 'utf8')) as { version: string }).version
 }

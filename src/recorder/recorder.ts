@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads'
 import type { Slot } from '../device/slot.js'
 import { PciemError, UsageError } from '../errors.js'
+import { builtModule } from '../paths.js'
 import { kindsOf } from '../trace/filter.js'
 import type { TraceHeader } from '../trace/header.js'
 import { ownDevice } from './describe.js'
@@ -92,7 +93,7 @@ export class Recorder {
   private constructor(task: Omit<WorkerTask, 'progress'>) {
     this.path = task.path
     this.#progress = new SharedProgress()
-    this.#worker = new Worker(new URL('./worker.js', import.meta.url), {
+    this.#worker = new Worker(builtModule('recorder/worker'), {
       workerData: { ...task, progress: this.#progress.memory } satisfies WorkerTask,
     })
     let ready!: { resolve: () => void; reject: (error: unknown) => void }

@@ -6,6 +6,7 @@ import type { DeviceEvent } from '../device/ring.js'
 import { Slot } from '../device/slot.js'
 import { PciemError, describeError, exitCodes } from '../errors.js'
 import { loadModel } from '../model.js'
+import { builtModule } from '../paths.js'
 import type { RegisterMap } from '../pci.js'
 import type { GateRequest } from './gate.js'
 import type { WorkerReport, WorkerRequest } from './model-worker.js'
@@ -63,7 +64,7 @@ export class ModelHost {
     port1.unref()
     const request: WorkerRequest = { model: name, options: own, stopSignal, gateSignal, gatePort: port2 }
     // Starting a thread takes longer than making a slot: it starts first.
-    const worker = new Worker(new URL('./model-worker.js', import.meta.url), { workerData: request, transferList: [port2], name: `pciem ${model.name}` })
+    const worker = new Worker(builtModule('run/model-worker'), { workerData: request, transferList: [port2], name: `pciem ${model.name}` })
     let slot: Slot | undefined
     try {
       slot = Slot.create(description)

@@ -2,7 +2,7 @@
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PciemError } from '../errors.js'
-import { cacheFolder } from './paths.js'
+import { cacheFolder } from '../paths.js'
 
 export type KvmChoice = 'auto' | 'on' | 'off'
 export type Accelerator = 'kvm' | 'tcg'

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { basename, join } from 'node:path'
 import { PciemError } from '../errors.js'
 import type { GuestKernel } from './kernels.js'
-import { cacheFolder, projectRoot } from './paths.js'
+import { cacheFolder, projectRoot } from '../paths.js'
 
 /** What has to work before the host's file system does; their dependencies follow from modules.dep. */
 const bootModules = ['virtio_pci', 'virtio_console', '9pnet_virtio', '9p', 'overlay']

@@ -2,7 +2,7 @@
 import { closeSync, existsSync, openSync, readSync, readdirSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { PciemError, UsageError } from '../errors.js'
-import { cacheFolder, projectRoot } from './paths.js'
+import { cacheFolder, projectRoot } from '../paths.js'
 
 export interface GuestKernel {
   /** as in `uname -r` */

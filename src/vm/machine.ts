@@ -8,7 +8,7 @@ import { GuestCommand, type Streams } from './guest-command.js'
 import { initramfsFor } from './initramfs.js'
 import { findKernel, moduleFor, type GuestKernel } from './kernels.js'
 import { GuestCrashError, GuestLink } from './link.js'
-import { cacheFolder, projectRoot } from './paths.js'
+import { cacheFolder, projectRoot } from '../paths.js'
 import { encodeStrings, frameTypes, type ExecRequest } from './protocol.js'
 import { startQemu, type Machine } from './qemu.js'
 

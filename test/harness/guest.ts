@@ -3,7 +3,7 @@
 // files of a run, thrown away when its kernel has complained.
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe } from 'vitest'
-import { projectRoot } from '../../src/vm/paths.js'
+import { projectRoot } from '../../src/paths.js'
 import { bootVm, keepLog, type RunOptions, type RunResult, type VirtualMachine, type VmOptions } from '../../src/vm/machine.js'
 
 export interface GuestPoint {

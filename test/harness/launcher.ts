@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { projectRoot } from '../../src/vm/paths.js'
+import { projectRoot } from '../../src/paths.js'
 
 export interface Outcome {
   status: number | null

@@ -4,7 +4,7 @@
 // longer lists run in the guests with two.
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { projectRoot } from '../../src/vm/paths.js'
+import { projectRoot } from '../../src/paths.js'
 import { type Guest, onEachGuest } from '../harness/guest.js'
 
 const golden = join(projectRoot, 'test/trace/golden-v1.pciem')

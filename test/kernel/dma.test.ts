@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { beforeAll, expect, it } from 'vitest'
-import { projectRoot } from '../../src/vm/paths.js'
+import { projectRoot } from '../../src/paths.js'
 import { type Guest, onEachGuest } from '../harness/guest.js'
 
 /** Runs lines at the prompt; their values. `tell COMMAND` has the driver do it. */

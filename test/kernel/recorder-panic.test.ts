@@ -6,7 +6,7 @@ import { TraceReader } from '../../src/trace/reader.js'
 import { recoverTrace } from '../../src/trace/recover.js'
 import { isWhole, verifyTrace } from '../../src/trace/verify.js'
 import { bootVm } from '../../src/vm/machine.js'
-import { projectRoot } from '../../src/vm/paths.js'
+import { projectRoot } from '../../src/paths.js'
 import { guestPoints } from '../harness/guest.js'
 
 // Guests of their own: they end with a panic.

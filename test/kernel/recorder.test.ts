@@ -8,7 +8,7 @@ import { textOf } from '../../src/trace/format.js'
 import { TraceReader } from '../../src/trace/reader.js'
 import { recoverTrace } from '../../src/trace/recover.js'
 import { isWhole, verifyTrace } from '../../src/trace/verify.js'
-import { projectRoot } from '../../src/vm/paths.js'
+import { projectRoot } from '../../src/paths.js'
 import { driverAccesses } from '../harness/driver-accesses.js'
 import { onEachGuest } from '../harness/guest.js'
 

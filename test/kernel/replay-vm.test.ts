@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { projectRoot } from '../../src/vm/paths.js'
+import { projectRoot } from '../../src/paths.js'
 import { onEachGuest } from '../harness/guest.js'
 
 const frames = 'for n in 200 64; do echo $n >/sys/bus/pci/devices/$PCIEM_BDF/loopback || exit 1; done'

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { projectRoot } from '../../src/vm/paths.js'
+import { projectRoot } from '../../src/paths.js'
 import { onEachGuest } from '../harness/guest.js'
 
 const tutorial = readFileSync(join(projectRoot, 'docs/tutorial.md'), 'utf8')

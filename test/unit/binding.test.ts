@@ -47,9 +47,9 @@ describe('errors', () => {
   })
 
   it('say how to get an addon that is missing, and why one does not load', () => {
-    expect(() => binding.loadAddon([join(dir, 'none.node')])).toThrow(/addon is missing: run `make build`/)
+    expect(() => binding.loadAddon(join(dir, 'none.node'))).toThrow(/addon is missing: run `make build`/)
     writeFileSync(join(dir, 'bad.node'), 'not an object file')
-    expect(() => binding.loadAddon([join(dir, 'bad.node'), join(dir, 'none.node')])).toThrow(/does not load \(.*\): run `make build`/)
+    expect(() => binding.loadAddon(join(dir, 'bad.node'))).toThrow(/does not load \(.*\): run `make build`/)
   })
 })
 

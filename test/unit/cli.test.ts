@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { projectRoot } from '../../src/vm/paths.js'
+import { projectRoot } from '../../src/paths.js'
 
 /** bin/pciem runs what `npm run build` made of the sources. */
 function pciem(...args: string[]): { status: number | null; stdout: string; stderr: string } {

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { cacheFolder, projectRoot } from '../../src/vm/paths.js'
+import { cacheFolder, projectRoot } from '../../src/paths.js'
 import { expected, parseObjdump } from './decode/objdump.js'
 
 const modules = ['drivers/nvme/host/nvme.ko', 'drivers/net/ethernet/intel/e1000e/e1000e.ko', 'drivers/ata/ahci.ko', 'drivers/usb/host/xhci-hcd.ko']

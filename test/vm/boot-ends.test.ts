@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, test, vi } from 'vitest'
 import { bootVm } from '../../src/vm/machine.js'
-import { projectRoot } from '../../src/vm/paths.js'
+import { projectRoot } from '../../src/paths.js'
 import { bare, vm } from '../harness/launcher.js'
 
 const sleeping = [...bare, '--', 'sh', '-c', 'echo up; sleep 60']

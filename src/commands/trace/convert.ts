@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // export, import, view: to and from what other programs read and write.
-import { readFileSync } from 'node:fs'
 import type { Argv } from 'yargs'
 import { exitCodes } from '../../errors.js'
+import { toolVersion } from '../../paths.js'
 import { ndjsonLines } from '../../trace/json.js'
 import { importMmiotrace } from '../../trace/mmiotrace-import.js'
 import { mmiotraceLines } from '../../trace/mmiotrace.js'
@@ -75,8 +75,4 @@ async function importLog({ file: path, output: to, force }: FileArgs & OutputArg
   if (losses.length === 0) return
   process.exitCode = exitCodes.incomplete
   await print(`not all: ${losses.join('; ')}`)
-}
-
-function toolVersion(): string {
-  return (JSON.parse(readFileSync(new URL('../../../../package.json', import.meta.url), 'utf8')) as { version: string }).version
 }

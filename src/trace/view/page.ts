@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { deflateRawSync } from 'node:zlib'
-import { projectRoot } from '../../vm/paths.js'
+import { projectRoot } from '../../paths.js'
 import { FileWriter } from '../file-writer.js'
 import type { TraceReader } from '../reader.js'
 import { viewColumns } from './columns.js'

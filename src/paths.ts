@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 /** The folder that holds package.json, whether this runs from dist/ or from the sources. */
 export const projectRoot = findProjectRoot(dirname(fileURLToPath(import.meta.url)))
@@ -19,4 +19,14 @@ function findProjectRoot(folder: string): string {
 /** Where guest kernels and what was learned about this host are kept; scripts/guest-kernel.sh has the same rule. */
 export function cacheFolder(): string {
   return process.env.PCIEM_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'pciem')
+}
+
+/** A module of the built program that begins a thread, by its place in src/, e.g. `recorder/worker`. */
+export function builtModule(name: string): URL {
+  return pathToFileURL(join(projectRoot, 'dist', 'src', `${name}.js`))
+}
+
+/** package.json's. */
+export function toolVersion(): string {
+  return (JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string }).version
 }
