@@ -8,14 +8,6 @@ set -eu
 
 cd "$(dirname "$0")/.."
 . scripts/common.sh
-cache=${PCIEM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pciem}
-
-headers_of() {
-	for folder in "$cache/kernels/$1/lib/modules/$1/build" "/lib/modules/$1/build" "/usr/src/linux-headers-$1"; do
-		[ ! -e "$folder/Makefile" ] || { echo "$folder"; return; }
-	done
-	die "no headers for $1; run \`make setup\`, or \`apt-get install linux-headers-$1\`"
-}
 
 sync_sources() { # FROM TO: only what changed, so that make sees only what changed
 	mkdir -p "$2"
@@ -27,19 +19,13 @@ sync_sources() { # FROM TO: only what changed, so that make sees only what chang
 
 build() { # RELEASE SOURCES FOLDER
 	sync_sources "$2" "$3"
-	make -s -C "$headers" "M=$PWD/$3" CONFIG_DEBUG_INFO_BTF_MODULES= ${W:+W=$W} -j"$(nproc)" modules >&2 || die "$2 does not build for Linux $1"
+	build_modules "$1" "$3" || die "$2 does not build for Linux $1"
 }
 
-if [ $# = 0 ]; then
-	for stamp in "$cache"/kernels/*/.complete; do
-		[ -e "$stamp" ] || die "no guest kernels in $cache/kernels; run \`make setup\`"
-		set -- "$@" "$(basename "$(dirname "$stamp")")"
-	done
-fi
+releases=${*:-$(guest_releases)}
 mkdir -p build
-for release in "$@"; do
+for release in $releases; do
 	say "building the kernel module for Linux $release"
-	headers=$(headers_of "$release")
 	exec 9>"build/.kernel-$release.lock"
 	flock 9
 	build "$release" kernel "build/kernel-$release"

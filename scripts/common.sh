@@ -36,3 +36,23 @@ apt_install() {
 	apt_install_quietly "$@" || { apt_update; apt_install_quietly "$@"; } ||
 		die "could not install: $* (see apt's message above)"
 }
+
+guest_releases() { # [SERIES]: the guest kernels in the cache
+	for stamp in "${PCIEM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pciem}/kernels/${1:+$1.}"*/.complete; do
+		[ -e "$stamp" ] || die "no such guest kernel in the cache; run \`make setup\`"
+		basename "$(dirname "$stamp")"
+	done
+}
+
+headers_of() { # RELEASE
+	unpacked=${PCIEM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pciem}/kernels/$1/lib/modules/$1/build
+	for candidate in "$unpacked" "/lib/modules/$1/build" "/usr/src/linux-headers-$1"; do
+		[ ! -e "$candidate/Makefile" ] || { echo "$candidate"; return; }
+	done
+	die "no headers for $1; run \`make setup\`, or \`apt-get install linux-headers-$1\`"
+}
+
+build_modules() { # RELEASE FOLDER: what the folder's Kbuild says
+	headers=$(headers_of "$1") || exit
+	make -s -C "$headers" "M=$PWD/$2" CONFIG_DEBUG_INFO_BTF_MODULES= ${W:+W=$W} -j"$(nproc)" modules >&2
+}
