@@ -17,6 +17,7 @@ help:
 	@echo 'make test    set up, build, and run all tests'
 	@echo 'make bench   measure'
 	@echo 'make soak    long runs: replays by the thousand, minutes of random load'
+	@echo 'make soak-deterministic: 20 runs of a deterministic guest, all the same'
 	@echo 'make check   types, licences and all tests'
 	@echo 'make fuzz-trace a million broken traces for the reader'
 	@echo 'make test-view the page of `trace view` in Chromium; pictures of it in build/view/'
@@ -77,6 +78,10 @@ bench: build
 .PHONY: soak
 soak: build
 	@scripts/soak.sh
+
+.PHONY: soak-deterministic
+soak-deterministic: build
+	@scripts/soak-deterministic.sh
 
 .PHONY: check
 check: build

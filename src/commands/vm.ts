@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: MIT
 import type { CommandModule } from 'yargs'
 import { PciemError, UsageError, exitCodes } from '../errors.js'
+import { Interruption } from './interruption.js'
 import { attach } from '../vm/attach.js'
+import { runDeterministic } from '../vm/deterministic.js'
+import type { KernelLog } from '../vm/kernel-log.js'
 import { GuestCrashError } from '../vm/link.js'
-import { bootVm, keepLog, type VirtualMachine, type VmOptions } from '../vm/machine.js'
+import { bootVm, keepLog, openLog, type VirtualMachine, type VmOptions } from '../vm/machine.js'
 
 interface Arguments {
   kernel: string
-  smp: number
-  mem: string
+  smp?: number
+  mem?: string
   kvm: 'auto' | 'on' | 'off'
   module?: string | boolean
   'module-params'?: string
   append?: string
   iommu: boolean
+  deterministic: boolean
+  file?: string[]
   device?: string[]
   timeout?: number
   log?: string
@@ -28,32 +33,68 @@ export const command: CommandModule<object, Arguments> = {
     yargs
       .usage('pciem vm [OPTIONS] [-- CMD]\n\nThe guest sees this host\'s files; only the current folder keeps what it writes. Without CMD: a shell.')
       .option('kernel', { type: 'string', default: '6.12', describe: 'series, release, unpacked folder or bzImage' })
-      .option('smp', { type: 'number', default: 2, describe: 'CPUs' })
-      .option('mem', { type: 'string', default: '1G', describe: 'memory' })
+      .option('smp', { type: 'number', describe: 'CPUs (default: 2)' })
+      .option('mem', { type: 'string', describe: 'memory (default: 1G; 2G of a deterministic guest, whose files are in it)' })
       .option('kvm', { choices: ['auto', 'on', 'off'] as const, default: 'auto' as const, describe: 'hardware virtualisation' })
       .option('module', { type: 'string', describe: 'a pciem.ko of your own; --no-module loads none' })
       .option('module-params', { type: 'string', describe: 'parameters for pciem.ko' })
       .option('append', { type: 'string', describe: 'more kernel parameters' })
       .option('iommu', { type: 'boolean', default: false, describe: 'give the machine an Intel IOMMU' })
       .option('device', { type: 'string', array: true, nargs: 1, describe: 'one more device of QEMU\'s, as its -device option names it' })
+      .option('deterministic', { type: 'boolean', default: false, describe: 'the same command gives the same trace, byte by byte: one CPU that counts instructions, no input' })
+      .option('file', { type: 'string', array: true, nargs: 1, requiresArg: true, describe: 'of a deterministic guest: one more file or folder of this host that it gets' })
       .option('timeout', { type: 'number', describe: 'seconds that CMD may take; then exit status 124' })
       .option('log', { type: 'string', describe: 'write the guest\'s kernel log there' })
       .option('verbose', { alias: 'v', type: 'boolean', default: false, describe: 'say what is going on' })
       .check(checkArguments) as never,
   handler: async (argv) => {
-    process.exitCode = await runVm(argv)
+    process.exitCode = await (argv.deterministic ? runSame(argv) : runVm(argv))
   },
 }
 
 function checkArguments(argv: Arguments): true {
-  if (!Number.isInteger(argv.smp) || argv.smp < 1 || argv.smp > 64) throw new UsageError('--smp: give a number of CPUs from 1 to 64')
-  if (!/^\d+[MG]?$/i.test(argv.mem)) throw new UsageError(`--mem ${argv.mem}: give a size such as 512M or 2G`)
+  if (argv.smp !== undefined && (!Number.isInteger(argv.smp) || argv.smp < 1 || argv.smp > 64)) throw new UsageError('--smp: give a number of CPUs from 1 to 64')
+  if (argv.mem !== undefined && !/^\d+[MG]?$/i.test(argv.mem)) throw new UsageError(`--mem ${argv.mem}: give a size such as 512M or 2G`)
+  if (argv.file && !argv.deterministic) throw new UsageError('--file is for --deterministic; other guests see all files')
+  if (argv.deterministic) checkDeterministic(argv)
   if (argv.timeout !== undefined && !(argv.timeout > 0)) throw new UsageError('--timeout: give a number of seconds')
   return true
 }
 
+function checkDeterministic({ kvm, iommu, smp, '--': command }: Arguments): void {
+  if (kvm === 'on') throw new UsageError('--deterministic counts instructions, which KVM cannot; leave --kvm on out')
+  if (iommu) throw new UsageError('--deterministic and --iommu do not go together; leave one of them out')
+  if (smp !== undefined && smp !== 1) throw new UsageError('--deterministic has one CPU; leave --smp out')
+  if (!command?.length) throw new UsageError('--deterministic takes no input, so it needs a command: pciem vm --deterministic -- CMD')
+}
+
+/** Its log is judged as any guest's is. */
+async function runSame(argv: Arguments): Promise<number> {
+  const interruption = new Interruption()
+  const progress = startProgress(argv.verbose || Boolean(process.stderr.isTTY))
+  const output = (stream: NodeJS.WriteStream) => (chunk: Buffer) => {
+    progress.done(false)
+    stream.write(chunk)
+  }
+  try {
+    const { kernel, mem: memory = '2G', timeout, device: devices = [], file: files = [] } = argv
+    const { module = true, moduleParams, append = [] } = vmOptions(argv)
+    const streams = { onLog: openLog(argv.log), onStdout: output(process.stdout), onStderr: output(process.stderr), onProgress: progress.say }
+    const request = { kernel, memory, devices, files, module, append, argv: argv['--'] ?? [], abort: interruption.signal, ...streams }
+    const { status, link } = await runDeterministic({ ...request, ...(moduleParams !== undefined && { moduleParams }), ...(timeout !== undefined && { timeout }) })
+    return judge(link.log, status)
+  } catch (error) {
+    if (interruption.status) return interruption.status
+    if (error instanceof GuestCrashError) report(error, undefined)
+    throw error
+  } finally {
+    progress.done(false)
+    interruption.stop()
+  }
+}
+
 async function runVm(argv: Arguments): Promise<number> {
-  const interruption = onTermination()
+  const interruption = new Interruption()
   const progress = startProgress(argv.verbose || Boolean(process.stderr.isTTY))
   let vm: VirtualMachine | undefined
   try {
@@ -77,8 +118,8 @@ async function runVm(argv: Arguments): Promise<number> {
 function vmOptions(argv: Arguments): VmOptions {
   return {
     kernel: argv.kernel,
-    smp: argv.smp,
-    memory: argv.mem,
+    smp: argv.smp ?? 2,
+    memory: argv.mem ?? '1G',
     kvm: argv.kvm,
     module: argv.module ?? true,
     iommu: argv.iommu,
@@ -94,16 +135,20 @@ function chooseCommand(words: string[] | undefined): string[] {
   return process.stdin.isTTY && process.stdout.isTTY ? [process.env.SHELL || '/bin/bash', '-i'] : ['/bin/sh']
 }
 
-/** A kernel that complained while the command ran is worth a word, one that oopsed is worth its status. */
 async function judgeLog(vm: VirtualMachine, status: number): Promise<number> {
   await vm.syncLog()
-  const trouble = vm.link.log.trouble()
+  return judge(vm.link.log, status)
+}
+
+/** A kernel that complained while the command ran is worth a word, one that oopsed is worth its status. */
+function judge(log: KernelLog, status: number): number {
+  const trouble = log.trouble()
   if (!trouble) return status
   if (trouble.kind === 'warning') {
-    process.stderr.write(`pciem: the guest's kernel log has: ${trouble.line}\n${quote(vm.link.log.tail(15, trouble.index))}`)
+    process.stderr.write(`pciem: the guest's kernel log has: ${trouble.line}\n${quote(log.tail(15, trouble.index))}`)
     return status
   }
-  throw new GuestCrashError(`the guest kernel is broken: ${trouble.line}`, vm.link.log.tail(40))
+  throw new GuestCrashError(`the guest kernel is broken: ${trouble.line}`, log.tail(40))
 }
 
 function report(error: PciemError, vm: VirtualMachine | undefined): void {
@@ -114,37 +159,6 @@ function report(error: PciemError, vm: VirtualMachine | undefined): void {
 }
 
 const quote = (lines: string[]): string => lines.map((line) => `  | ${line}\n`).join('')
-
-/** SIGTERM and friends end the guest first and then us, with the shell's status for that signal. */
-function onTermination(): { signal: AbortSignal; readonly status: number; releaseInterrupt: () => void; stop: () => void } {
-  const controller = new AbortController()
-  let status = 0
-  const handlers = ([['SIGTERM', 143], ['SIGHUP', 129], ['SIGQUIT', 131]] as const).map(([name, code]) => {
-    const handler = (): void => {
-      status = code
-      controller.abort()
-    }
-    process.on(name, handler)
-    return () => process.off(name, handler)
-  })
-  // Until the command runs, ^C is ours; then attach() passes it on.
-  const interrupt = (): void => {
-    status = 130
-    controller.abort()
-  }
-  process.once('SIGINT', interrupt)
-  return {
-    signal: controller.signal,
-    get status() {
-      return status
-    },
-    releaseInterrupt: () => process.off('SIGINT', interrupt),
-    stop: () => {
-      process.off('SIGINT', interrupt)
-      for (const remove of handlers) remove()
-    },
-  }
-}
 
 /** One line on a terminal that counts the seconds, and goes away. */
 function startProgress(visible: boolean): { say: (text: string) => void; done: (keep: boolean) => void } {

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { PciemError } from '../errors.js'
+import { CpioArchive } from './cpio.js'
 import type { GuestKernel } from './kernels.js'
 import { cacheFolder, projectRoot } from '../paths.js'
 
@@ -12,9 +13,14 @@ const bootModules = ['virtio_pci', 'virtio_console', '9pnet_virtio', '9p', 'over
 
 /** The initramfs for that kernel: our first process and its modules. Returns its path in the cache. */
 export function initramfsFor(kernel: GuestKernel): string {
+  return keep(kernel.release, firstProcess(kernel).bytes())
+}
+
+/** An archive that holds our first process and the modules that it loads before all else. */
+export function firstProcess(kernel: GuestKernel, wanted: readonly string[] = bootModules): CpioArchive {
   const init = join(projectRoot, 'build', 'guest-init')
   if (!existsSync(init)) throw new PciemError(`${init} is not built; run \`make build\` in the project folder`)
-  const modules = modulesInOrder(kernel.modules)
+  const modules = modulesInOrder(kernel.modules, wanted)
   const archive = new CpioArchive()
   archive.folder('dev')
   archive.folder('proc')
@@ -22,7 +28,7 @@ export function initramfsFor(kernel: GuestKernel): string {
   archive.folder('modules')
   archive.file('modules/order', Buffer.from(modules.map((path) => `${plainName(path)}\n`).join('')))
   for (const path of modules) archive.file(`modules/${plainName(path)}`, readModule(join(kernel.modules, path)))
-  return keep(kernel.release, archive.bytes())
+  return archive
 }
 
 function keep(release: string, bytes: Buffer): string {
@@ -38,7 +44,7 @@ function keep(release: string, bytes: Buffer): string {
 const plainName = (path: string): string => basename(path).replace(/\.(xz|gz|zst)$/, '')
 
 /** insmod order; what the kernel has built in is left out. */
-function modulesInOrder(tree: string): string[] {
+function modulesInOrder(tree: string, wanted: readonly string[]): string[] {
   const dependencies = new Map<string, string[]>()
   for (const line of readFileSync(join(tree, 'modules.dep'), 'utf8').split('\n')) {
     const [path, rest] = line.split(':')
@@ -46,7 +52,7 @@ function modulesInOrder(tree: string): string[] {
   }
   const builtin = readFileSync(join(tree, 'modules.builtin'), 'utf8')
   const ordered: string[] = []
-  for (const name of bootModules) {
+  for (const name of wanted) {
     const path = [...dependencies.keys()].find((candidate) => moduleName(candidate) === name)
     if (path) {
       // modules.dep lists a module's needs last first
@@ -65,35 +71,4 @@ function readModule(path: string): Buffer {
   if (path.endsWith('.zst')) return execFileSync('zstd', ['-dcq', path], { maxBuffer: 64 << 20 })
   if (path.endsWith('.gz')) return execFileSync('gzip', ['-dc', path], { maxBuffer: 64 << 20 })
   return readFileSync(path)
-}
-
-/** A cpio archive in the "newc" format, the one that the kernel unpacks. */
-export class CpioArchive {
-  #parts: Buffer[] = []
-  #inode = 0
-
-  folder(name: string): void {
-    this.#add(name, 0o040755, Buffer.alloc(0))
-  }
-
-  file(name: string, data: Buffer, mode = 0o644): void {
-    this.#add(name, 0o100000 | mode, data)
-  }
-
-  bytes(): Buffer {
-    const trailer = new CpioArchive()
-    trailer.#add('TRAILER!!!', 0, Buffer.alloc(0))
-    return Buffer.concat([...this.#parts, ...trailer.#parts])
-  }
-
-  #add(name: string, mode: number, data: Buffer): void {
-    const fields = [++this.#inode, mode, 0, 0, 1, 0, data.length, 0, 0, 0, 0, name.length + 1, 0]
-    const header = Buffer.from(`070701${fields.map((field) => field.toString(16).padStart(8, '0')).join('')}${name}\0`, 'latin1')
-    this.#parts.push(padded(header), padded(data))
-  }
-}
-
-function padded(bytes: Buffer): Buffer {
-  const missing = -bytes.length & 3
-  return missing ? Buffer.concat([bytes, Buffer.alloc(missing)]) : bytes
 }

@@ -49,6 +49,7 @@ const patterns: [TroubleKind, RegExp][] = [
         'list_(add|del) corruption',
         'nobody cared',
         'Objects remaining in ',
+        'BUG \\S+ \\(.*\\): ',
         'bad unlock balance',
         'DMA-API: ',
         'sysfs: cannot create duplicate',
@@ -66,7 +67,17 @@ export function troubleIn(line: string): TroubleKind | undefined {
   return patterns.find(([, pattern]) => pattern.test(line))?.[0]
 }
 
+/** After such a line the kernel may go on, but what waits for it may wait for ever. A panic ends the guest by itself. */
+export function isFatal(line: string): boolean {
+  return troubleIn(line) === 'oops' || line.includes('BUG: soft lockup')
+}
+
 const timestamp = /^(?:<\d+>)?\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? ?/
+
+/** A line without its time. */
+export function plainLine(line: string): string {
+  return line.replace(timestamp, '')
+}
 
 /** A guest's kernel log as it comes over the serial line: whole lines, kept in order. */
 export class KernelLog {
@@ -96,7 +107,7 @@ export class KernelLog {
     for (let index = since; index < this.lines.length; index++) {
       const line = this.lines[index] ?? ''
       const kind = troubleIn(line)
-      if (kind && (!worst || rank(kind) < rank(worst.kind))) worst = { kind, line: line.replace(timestamp, ''), index }
+      if (kind && (!worst || rank(kind) < rank(worst.kind))) worst = { kind, line: plainLine(line), index }
     }
     return worst
   }

@@ -139,7 +139,7 @@ export class GuestLink {
     if (this.#dead) return
     this.#dead = true
     clearInterval(this.#heartbeat)
-    this.#emulator.serial.destroy()
+    this.#emulator.serial.removeAllListeners('data')
     this.#emulator.port.destroy()
     this.#die(new GuestCrashError(this.#verdict ?? reason, this.log.tail(40)))
   }

@@ -142,7 +142,8 @@ class Watch {
   }
 }
 
-function chooseModule(kernel: GuestKernel, choice: boolean | string): string | undefined {
+/** The module's path; undefined when none is wanted. */
+export function chooseModule(kernel: GuestKernel, choice: boolean | string): string | undefined {
   if (choice === false) return undefined
   const path = typeof choice === 'string' ? choice : moduleFor(kernel.release)
   if (existsSync(path)) return path
@@ -150,7 +151,8 @@ function chooseModule(kernel: GuestKernel, choice: boolean | string): string | u
   throw new PciemError(`pciem.ko is not built for ${kernel.release} (${path}); run \`make build\` in the project folder, or use --no-module`)
 }
 
-function openLog(path: string | undefined): (text: string) => void {
+/** Takes the kernel's log as it comes. */
+export function openLog(path: string | undefined): (text: string) => void {
   if (path === undefined) return () => {}
   try {
     const fd = openSync(path, 'w')

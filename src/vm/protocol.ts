@@ -19,6 +19,9 @@ export const frameTypes = {
   exit: 71,
   pong: 72,
   synced: 73,
+  file: 74,
+  fileData: 75,
+  finished: 76,
 } as const
 
 export type FrameType = (typeof frameTypes)[keyof typeof frameTypes]

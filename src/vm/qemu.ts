@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { spawn, type ChildProcess } from 'node:child_process'
-import { accessSync, constants, existsSync } from 'node:fs'
+import { accessSync, closeSync, constants, existsSync, openSync, readSync } from 'node:fs'
 import type { Socket } from 'node:net'
+import { EventEmitter } from 'node:events'
 import { delimiter, join } from 'node:path'
 import { PciemError } from '../errors.js'
 import type { Accelerator } from './accelerator.js'
@@ -20,17 +21,20 @@ export interface Machine {
   /** more devices, as the -device option names them */
   devices: string[]
   iommu?: boolean
+  /** the same instructions at the same times in each run; the kernel's log goes to this file */
+  deterministic?: { log: string }
 }
 
 /** A running emulator: its two lines to the guest, and how it ends. */
 export interface Emulator {
   child: ChildProcess
-  serial: Socket
+  serial: EventEmitter
   port: Socket
   /** what it said on stderr */
   complaint: () => string
 }
 
+const FOLLOW_MS = 100
 const program = 'qemu-system-x86_64'
 
 export function findQemu(path = process.env.PATH ?? ''): string {
@@ -55,12 +59,29 @@ export function startQemu(machine: Machine): Emulator {
   })
   let complaint = ''
   child.stderr?.on('data', (chunk: Buffer) => (complaint = (complaint + chunk.toString()).slice(-4096)))
-  const serial = child.stdio[3] as Socket
+  const serial = machine.deterministic ? follow(machine.deterministic.log, child) : (child.stdio[3] as Socket)
   const port = child.stdio[4] as Socket
   // A dying emulator resets both lines; its exit says so already.
   serial.on('error', () => {})
   port.on('error', () => {})
   return { child, serial, port, complaint: () => complaint.trim() }
+}
+
+/** What is appended to a file, as 'data', until its writer has ended. */
+function follow(path: string, writer: ChildProcess): EventEmitter {
+  const data = new EventEmitter()
+  const fd = openSync(path, 'r')
+  const chunk = Buffer.alloc(64 << 10)
+  const read = (): void => {
+    for (let length = readSync(fd, chunk); length > 0; length = readSync(fd, chunk)) data.emit('data', Buffer.from(chunk.subarray(0, length)))
+  }
+  const timer = setInterval(read, FOLLOW_MS)
+  writer.once('exit', () => {
+    clearInterval(timer)
+    read()
+    closeSync(fd)
+  })
+  return data
 }
 
 /** Killed launchers must not leave guests behind. */
@@ -70,25 +91,46 @@ function dyingWithUs(qemu: string): [string, string[]] {
 }
 
 export function qemuArguments(machine: Machine): string[] {
-  const shares = ['-fsdev', 'local,id=root,path=/,security_model=none,multidevs=remap,readonly=on', '-device', 'virtio-9p-pci,fsdev=root,mount_tag=root']
-  if (machine.work) {
-    // A comma separates QEMU's options; it is written twice to mean itself.
-    const path = machine.work.replaceAll(',', ',,')
-    shares.push('-fsdev', `local,id=work,path=${path},security_model=none,multidevs=remap`, '-device', 'virtio-9p-pci,fsdev=work,mount_tag=work')
-  }
   return [
     ...['-name', 'pciem', '-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-vga', 'none', '-nic', 'none'],
     ...['-machine', machine.iommu ? 'q35,kernel-irqchip=split' : 'q35'],
     ...(machine.iommu ? ['-device', 'intel-iommu,intremap=on,caching-mode=on'] : []),
-    ...(machine.accelerator === 'kvm' ? ['-accel', 'kvm', '-cpu', 'host'] : ['-accel', 'tcg,thread=multi', '-cpu', 'max']),
+    ...processor(machine),
     ...['-smp', String(machine.smp), '-m', machine.memory],
     ...['-kernel', machine.kernel.image, '-initrd', machine.initramfs, '-append', kernelParameters(machine).join(' ')],
-    ...['-chardev', 'socket,id=serial,fd=3', '-serial', 'chardev:serial'],
-    ...['-chardev', 'socket,id=port,fd=4', '-device', 'virtio-serial-pci', '-device', 'virtserialport,chardev=port,nr=1,name=pciem'],
-    ...shares,
+    ...(machine.deterministic ? oneWayLines(machine.deterministic.log) : [...lines, ...shares(machine)]),
     ...machine.devices.flatMap((device) => ['-device', device]),
   ]
 }
+
+/** Instructions are the clock of a deterministic one, and what would be random begins with the same seed. */
+function processor({ accelerator, deterministic }: Machine): string[] {
+  if (accelerator === 'kvm') return ['-accel', 'kvm', '-cpu', 'host']
+  if (!deterministic) return ['-accel', 'tcg,thread=multi', '-cpu', 'max']
+  const clock = ['-icount', 'shift=0,sleep=off', '-rtc', 'base=2026-01-01T00:00:00,clock=vm', '-seed', '1']
+  return ['-accel', 'tcg,thread=single', '-cpu', 'max,-rdrand,-rdseed', ...clock]
+}
+
+const lines = [
+  ...['-chardev', 'socket,id=serial,fd=3', '-serial', 'chardev:serial'],
+  ...['-chardev', 'socket,id=port,fd=4', '-device', 'virtio-serial-pci', '-device', 'virtserialport,chardev=port,nr=1,name=pciem'],
+]
+
+/** Both take a byte within the instruction that sends it, however slowly this host reads. */
+const oneWayLines = (log: string): string[] => [
+  ...['-chardev', `file,id=serial,path=${comma(log)}`, '-serial', 'chardev:serial'],
+  ...['-chardev', 'socket,id=port,fd=4', '-device', 'isa-debugcon,iobase=0xe9,chardev=port'],
+]
+
+function shares({ work }: Machine): string[] {
+  const share = (id: string, path: string, options: string): string[] => {
+    return ['-fsdev', `local,id=${id},path=${comma(path)},security_model=none,multidevs=remap${options}`, '-device', `virtio-9p-pci,fsdev=${id},mount_tag=${id}`]
+  }
+  return [...share('root', '/', ',readonly=on'), ...(work ? share('work', work, '') : [])]
+}
+
+/** A comma separates QEMU's options; it is written twice to mean itself. */
+const comma = (path: string): string => path.replaceAll(',', ',,')
 
 function kernelParameters(machine: Machine): string[] {
   return [
@@ -96,6 +138,7 @@ function kernelParameters(machine: Machine): string[] {
     ...['panic=-1', 'rdinit=/init', 'cryptomgr.notests', '8250.nr_uarts=1', 'rcupdate.rcu_expedited=1', 'no_timer_check'],
     ...(machine.accelerator === 'tcg' ? ['tsc=reliable'] : []),
     ...(machine.iommu ? ['intel_iommu=on'] : []),
+    ...(machine.deterministic ? ['random.trust_cpu=off', 'random.trust_bootloader=off', 'nokaslr', 'norandmaps'] : []),
     ...machine.append,
   ]
 }

@@ -11,7 +11,22 @@ export interface Outcome {
 
 /** `pciem vm ARGS` as a user calls it, with none of its streams a terminal; `onFirstOutput` gets its pid. */
 export async function vm(args: string[], input: string | Buffer = '', onFirstOutput?: (pid: number) => void): Promise<Outcome> {
-  const child = spawn(join(projectRoot, 'bin/pciem'), ['vm', ...args], { cwd: projectRoot })
+  return await pciem(['vm', ...args], { input, ...(onFirstOutput && { onFirstOutput }) })
+}
+
+/** `pciem ARGS` on this host, without input; its output as text. */
+export async function onHost(...args: string[]): Promise<Omit<Outcome, 'stdout'> & { stdout: string }> {
+  return await onHostIn(projectRoot, ...args)
+}
+
+/** The same in another folder. */
+export async function onHostIn(cwd: string, ...args: string[]): Promise<Omit<Outcome, 'stdout'> & { stdout: string }> {
+  const outcome = await pciem(args, { cwd })
+  return { ...outcome, stdout: outcome.stdout.toString() }
+}
+
+async function pciem(args: string[], { input = '', cwd = projectRoot, onFirstOutput }: { input?: string | Buffer; cwd?: string; onFirstOutput?: (pid: number) => void }): Promise<Outcome> {
+  const child = spawn(join(projectRoot, 'bin/pciem'), args, { cwd })
   const out: Buffer[] = []
   let stderr = ''
   child.stdout.once('data', () => onFirstOutput?.(child.pid ?? 0))

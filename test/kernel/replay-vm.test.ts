@@ -1,28 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Replays from a host without the module: each trace in a guest of its own kind.
-import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { projectRoot } from '../../src/paths.js'
 import { onEachGuest } from '../harness/guest.js'
+import { onHost } from '../harness/launcher.js'
 
 const frames = 'for n in 200 64; do echo $n >/sys/bus/pci/devices/$PCIEM_BDF/loopback || exit 1; done'
-
-interface Outcome {
-  status: number | null
-  stdout: string
-  stderr: string
-}
-
-async function onHost(...args: string[]): Promise<Outcome> {
-  const child = spawn(join(projectRoot, 'bin/pciem'), args, { cwd: projectRoot, stdio: ['ignore', 'pipe', 'pipe'] })
-  const out: Outcome = { status: null, stdout: '', stderr: '' }
-  child.stdout.on('data', (chunk: Buffer) => (out.stdout += chunk.toString()))
-  child.stderr.on('data', (chunk: Buffer) => (out.stderr += chunk.toString()))
-  out.status = await new Promise((resolve) => child.on('close', resolve))
-  return out
-}
 
 onEachGuest('replays from the host', (guest) => {
   const folder = join('build', `replay-vm-${process.pid}`)

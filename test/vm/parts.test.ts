@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { accelerators, readVerdict, writeVerdict } from '../../src/vm/accelerator.js'
-import { CpioArchive } from '../../src/vm/initramfs.js'
+import { CpioArchive } from '../../src/vm/cpio.js'
+import { FileSet } from '../../src/vm/file-set.js'
 import { compareReleases, findKernel, releaseOfImage } from '../../src/vm/kernels.js'
 import { guestEnvironment } from '../../src/vm/machine.js'
 import { FrameParser, encodeFrame, frameTypes } from '../../src/vm/protocol.js'
@@ -56,6 +57,46 @@ describe('QEMU', () => {
     const machine = { kernel, initramfs: '/i', accelerator: 'tcg' as const, smp: 2, memory: '1G', append: [], devices: [] }
     expect(qemuArguments({ ...machine, work: '/a,b' })).toContain('local,id=work,path=/a,,b,security_model=none,multidevs=remap')
     expect(qemuArguments(machine).join(' ')).not.toContain('id=work')
+  })
+})
+
+describe('a deterministic machine', () => {
+  const machine = { kernel: { release: '6.12.1', image: '/k', modules: '/m' }, initramfs: '/i', accelerator: 'tcg' as const, smp: 1, memory: '1G', append: [], devices: [] }
+  const words = qemuArguments({ ...machine, deterministic: { log: '/l' } }).join(' ')
+
+  test('counts instructions, and draws the same numbers', () => {
+    expect(words).toContain('-accel tcg,thread=single -cpu max,-rdrand,-rdseed -icount shift=0,sleep=off -rtc base=2026-01-01T00:00:00,clock=vm -seed 1')
+    expect(words).toMatch(/-append .*random\.trust_cpu=off .*norandmaps/)
+  })
+
+  test('has no way in, and none of the host that could make it wait', () => {
+    expect(words).not.toMatch(/virtio|fsdev|socket,id=serial/)
+    expect(words).toContain('isa-debugcon,iobase=0xe9,chardev=port')
+  })
+
+  test('gets files with their links, folders and modes', () => {
+    mkdirSync(join(folder, 'real'))
+    writeFileSync(join(folder, 'real', 'tool'), 'text', { mode: 0o755 })
+    writeFileSync(join(folder, 'real', 'skipped'), 'no')
+    symlinkSync('real', join(folder, 'link'))
+    const archive = new CpioArchive()
+    const files = new FileSet(archive)
+    files.add(join(folder, 'link'), (below) => below !== 'skipped')
+    files.add(join(folder, 'link', 'tool'))
+    files.addTree(join(folder, 'real'), '/else/where', () => true)
+    const names = [...archive.bytes().toString('latin1').matchAll(/070701.{8}(.{8}).{88}([^\0]+)\0/g)].map(([, mode, name]) => [name, Number.parseInt(mode as string, 16).toString(8)])
+    const own = folder.slice(1)
+    expect(names.slice(own.split('/').length)).toEqual([
+      [`${own}/link`, '120777'],
+      [`${own}/real`, expect.stringMatching(/^40/)],
+      [`${own}/real/tool`, '100755'],
+      ['else', '40755'],
+      ['else/where', '40755'],
+      ['else/where/skipped', '100644'],
+      ['else/where/tool', '100644'],
+      ['TRAILER!!!', '0'],
+    ])
+    expect(files.bytes).toBe(10)
   })
 })
 

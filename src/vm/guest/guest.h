@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "protocol.h"
 
@@ -15,6 +16,15 @@ bool port_read_frame(struct frame_header *header, uint8_t *payload);
 void port_send(uint32_t session, enum frame_type type, const void *payload, size_t length);
 bool port_wants_to_write(void);
 void port_flush(void);
+
+/* batch.c: in the port's place where the guest has to be deterministic */
+bool batch_open(void);
+bool batch_mode(void);
+int batch_fd(void);
+ssize_t batch_read(void *buffer, size_t length);
+void batch_write(const uint8_t *bytes, size_t length);
+void batch_begin(const char *work);
+void batch_end(void) __attribute__((noreturn));
 
 /* setup.c: from an initramfs to the host's file system */
 void early_setup(void);
@@ -28,6 +38,7 @@ void session_frame(const struct frame_header *header, const uint8_t *payload);
 bool session_reap(int pid, int status);
 size_t session_poll_fds(void *pollfds, size_t capacity);
 void session_pump(void);
+bool session_any(void);
 
 /* hotplug.c: the one thing of udev that a bare guest misses */
 int hotplug_open(void);

@@ -127,5 +127,7 @@ int main(void)
 		if (fds[0].revents & (POLLIN | POLLHUP))
 			handle_frames();
 		session_pump();
+		if (batch_mode() && batch_fd() < 0 && !session_any())
+			batch_end();
 	}
 }

@@ -23,6 +23,8 @@ static size_t in_length;
 
 void port_open(void)
 {
+	if (batch_open())
+		return;
 	/* The port's node appears when the host has announced it, a moment after the driver. */
 	for (int tries = 0; tries < 5000; tries++) {
 		fd = open(PORT_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -35,7 +37,12 @@ void port_open(void)
 
 int port_fd(void)
 {
-	return fd;
+	return batch_mode() ? batch_fd() : fd;
+}
+
+static ssize_t port_read(void *buffer, size_t length)
+{
+	return batch_mode() ? batch_read(buffer, length) : read(fd, buffer, length);
 }
 
 /* Without the host there is nobody to work for. */
@@ -62,7 +69,7 @@ bool port_read_frame(struct frame_header *header, uint8_t *payload)
 				return true;
 			}
 		}
-		ssize_t count = read(fd, in + in_length, sizeof(in) - in_length);
+		ssize_t count = port_read(in + in_length, sizeof(in) - in_length);
 
 		if (count < 0 && (errno == EAGAIN || errno == EINTR))
 			return false;
@@ -79,6 +86,10 @@ bool port_wants_to_write(void)
 
 void port_flush(void)
 {
+	if (batch_mode()) {
+		batch_write(out + out_start, out_end - out_start);
+		out_start = out_end;
+	}
 	while (out_start < out_end) {
 		ssize_t count = write(fd, out + out_start, out_end - out_start);
 

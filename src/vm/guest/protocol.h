@@ -15,6 +15,7 @@ struct frame_header {
 };
 
 #define FRAME_PAYLOAD_MAX (128u << 10)
+#define BATCH_SESSION 1u	/* the command of a deterministic guest, and the files that it leaves */
 
 enum frame_type {
 	/* host to guest */
@@ -37,6 +38,9 @@ enum frame_type {
 	FRAME_EXIT = 71,	/* u32: the shell's view of the status, 128 + signal included */
 	FRAME_PONG = 72,
 	FRAME_SYNCED = 73,
+	FRAME_FILE = 74,	/* u32 mode, then the path: a file that the commands wrote; of a deterministic guest */
+	FRAME_FILE_DATA = 75,	/* what that file holds, in as many frames as it takes */
+	FRAME_FINISHED = 76,	/* the guest ends itself now */
 };
 
 #define EXEC_TTY 1u		/* stdin and stdout are a terminal */

@@ -339,3 +339,11 @@ void session_pump(void)
 		}
 	}
 }
+
+bool session_any(void)
+{
+	for (size_t i = 0; i < SESSIONS; i++)
+		if (sessions[i].pid)
+			return true;
+	return false;
+}

@@ -43,7 +43,8 @@ void fail(const char *format, ...)
 static void must_mount(const char *source, const char *target, const char *type, unsigned long flags,
 		       const char *options)
 {
-	if (mount(source, target, type, flags, options) < 0)
+	/* Busy: it is there already, where the initramfs stays the root. */
+	if (mount(source, target, type, flags, options) < 0 && !(batch_mode() && errno == EBUSY))
 		fail("cannot mount %s (%s) on %s: %s", source, type ?: "bind", target, strerror(errno));
 }
 
@@ -181,16 +182,19 @@ void guest_setup(const char *strings, size_t length)
 	char path[4200];
 	int module_fd = -1;
 
-	mount_root(module_tree);
+	/* The initramfs of a deterministic guest is its root already. */
+	if (!batch_mode())
+		mount_root(module_tree);
 	if (*module) {
-		snprintf(path, sizeof(path), "/lower%s", module);
+		snprintf(path, sizeof(path), "%s%s", batch_mode() ? "" : "/lower", module);
 		module_fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (module_fd < 0)
 			fail("cannot read %s: %s", module, strerror(errno));
 	}
-	enter_root();
+	if (!batch_mode())
+		enter_root();
 	mount_kernel_file_systems();
-	if (*work) {
+	if (*work && !batch_mode()) {
 		make_path(work);
 		must_mount("work", work, "9p", 0, NINEP_OPTIONS ",cache=none");
 	}
@@ -201,4 +205,6 @@ void guest_setup(const char *strings, size_t length)
 			fail("insmod %s: %s", module, strerror(errno));
 		close(module_fd);
 	}
+	if (batch_mode())
+		batch_begin(work);
 }
