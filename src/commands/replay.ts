@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import type { CommandModule } from 'yargs'
 import { PciemError, UsageError, describeError, exitCodes } from '../errors.js'
-import type { MatchPolicy } from '../replay/compile.js'
+import { unloadDrivers } from '../replay/driver.js'
 import { finalStatus } from '../replay/exit-status.js'
 import { htmlPage } from '../replay/html.js'
 import { replayInVms } from '../replay/in-vm.js'
@@ -11,25 +11,17 @@ import { learnedPolicy } from '../replay/learn.js'
 import { replayHere, whyNotHere, type ReplayRequest } from '../replay/local.js'
 import { failedResult, statusOf, type ReplayResult } from '../replay/result.js'
 import { ofShard, parseShard } from '../replay/shard.js'
+import { how, type HowArgs, howOf, machine, type MachineArgs, machineOf } from './replay-options.js'
 
-interface Args {
+interface Args extends HowArgs, MachineArgs {
   file: string[]
-  driver?: string
-  match: string
-  pace: 'fast' | 'recorded'
-  ignore?: string[]
-  policy?: string
   learn: boolean
   times: number
-  timeout: number
   json: boolean
   junit?: string
   html?: string
   shard?: string
   jobs: number
-  kernel?: string
-  smp?: number
-  mem: string
   bisect: boolean
   crashIsBad: boolean
   command: boolean
@@ -41,24 +33,15 @@ export const command: CommandModule<object, Args> = {
   command: 'replay <file..>',
   describe: 'feed a trace to the real driver and check what it does',
   builder: (yargs) =>
-    yargs
+    machine(how(yargs))
       .positional('file', { type: 'string', array: true, demandOption: true, describe: 'traces, replayed one after the other' })
-      .option('driver', { type: 'string', requiresArg: true, describe: 'bind this driver, or the one in this .ko file, whatever IDs it lists' })
-      .option('match', { type: 'string', default: 'fold', requiresArg: true, describe: 'fold: reads may repeat more or less often; exact: the recorded order, access by access; loose: registers may come in another order' })
-      .option('ignore', { type: 'string', array: true, nargs: 1, requiresArg: true, describe: 'forgive this, too: a register, or a rule such as "mask CTRL 0xff"' })
-      .option('policy', { type: 'string', requiresArg: true, describe: 'a file of such rules, one a line' })
       .option('learn', { type: 'boolean', default: false, describe: 'replay nothing: propose rules from several recordings of one scenario' })
-      .option('pace', { choices: ['fast', 'recorded'], default: 'fast', describe: 'recorded: the device takes the time that it took in the recording' })
       .option('times', { type: 'number', default: 1, requiresArg: true, describe: 'replay each trace so often' })
-      .option('timeout', { type: 'number', default: 30, requiresArg: true, describe: 'give up after so many seconds without progress' })
       .option('json', { type: 'boolean', default: false, describe: 'print one JSON object a replay' })
       .option('junit', { type: 'string', requiresArg: true, describe: 'write JUnit XML there' })
       .option('html', { type: 'string', requiresArg: true, describe: 'write a page with all reports there' })
       .option('shard', { type: 'string', requiresArg: true, describe: 'I/N: only every Nth trace, from the Ith on' })
       .option('jobs', { type: 'number', default: 1, requiresArg: true, describe: 'so many virtual machines at a time' })
-      .option('kernel', { type: 'string', requiresArg: true, describe: 'replay in a virtual machine with this kernel: series, release, folder or bzImage' })
-      .option('smp', { type: 'number', requiresArg: true, describe: 'CPUs of the virtual machine (default: as many as the trace was recorded with)' })
-      .option('mem', { type: 'string', default: '1G', requiresArg: true, describe: 'memory of the virtual machine' })
       .option('bisect', { type: 'boolean', default: false, describe: 'for `git bisect run`: what is no verdict of the driver exits with 125' })
       .option('crash-is-bad', { type: 'boolean', default: false, describe: 'a guest that crashes or hangs exits with 1' })
       .option('command', { type: 'boolean', default: true, describe: 'run the recorded command again; --no-command stops where it would start' })
@@ -77,12 +60,10 @@ export const command: CommandModule<object, Args> = {
 }
 
 function requestOf(args: Args): ReplayRequest {
-  const { driver, match, pace, times, timeout, kernelMismatch, command } = args
+  const { times, kernelMismatch, command, '--': argv } = args
   checkNumbers(args)
-  const argv = args['--']
   if (!command && argv?.length) throw new UsageError('--no-command and a command do not go together; leave one of them out')
-  const { ignore: rules, policy } = args
-  return { ...(rules && { rules }), ...(policy !== undefined && { policy }), match: match as MatchPolicy, pace, times, timeout, kernelMismatch, command, ...(driver !== undefined && { driver }), ...(argv?.length && { argv }) }
+  return { ...howOf(args), times, kernelMismatch, command, ...(argv?.length && { argv }) }
 }
 
 /** In the order in which they became known. */
@@ -101,12 +82,12 @@ async function replayAll(files: readonly string[], request: ReplayRequest, args:
     else results.push(result)
   }
   if (inVms(args)) {
-    const { kernel, smp, mem: memory, jobs } = args
     const onProgress = (text: string) => showProgress(text, args)
     const onStderr = (text: string) => process.stderr.write(text)
-    await replayInVms(files, request, { ...(kernel !== undefined && { kernel }), ...(smp !== undefined && { smp }), memory, jobs, onProgress, onResult, onError, onStderr })
+    await replayInVms(files, request, { ...machineOf(args), jobs: args.jobs, onProgress, onResult, onError, onStderr })
   } else {
     for (const file of files) await replayOne(file, request, args, onResult, onError)
+    unloadDrivers()
   }
   if (request.times > 1 && !args.json) for (const file of files) printSummary(file, results, files.length > 1)
   return results
@@ -157,10 +138,7 @@ function writeReport(path: string, text: string): void {
   }
 }
 
-function checkNumbers({ times, timeout, match, jobs, smp }: Args): void {
+function checkNumbers({ times, jobs }: Args): void {
   if (!Number.isInteger(times) || times < 1) throw new UsageError('--times needs a whole number from 1 on')
-  if (!(timeout > 0)) throw new UsageError('--timeout needs a number of seconds above 0')
   if (!Number.isInteger(jobs) || jobs < 1) throw new UsageError('--jobs needs a whole number from 1 on')
-  if (smp !== undefined && (!Number.isInteger(smp) || smp < 1)) throw new UsageError('--smp needs a whole number from 1 on')
-  if (!['fold', 'exact', 'loose'].includes(match)) throw new UsageError(`--match ${match} is unknown; use fold, exact or loose`)
 }

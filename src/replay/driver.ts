@@ -2,29 +2,41 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { basename } from 'node:path'
-import { PciemError, exitCodes } from '../errors.js'
+import { PciemError, UsageError, exitCodes } from '../errors.js'
 import { ensureDriver } from '../run/drivers.js'
 
+/** Modules that were loaded from files, by path; several traces may be replayed to one. */
+const loaded = new Map<string, { module: string; driver: string }>()
+
 /** Makes sure that the driver of that name, or the one in that module file, is there; returns its name. */
-export async function loadDriver(nameOrFile: string): Promise<string> {
-  if (nameOrFile.endsWith('.ko')) return loadModuleFile(nameOrFile)
+export async function loadDriver(nameOrFile: string, parameters = ''): Promise<string> {
+  if (nameOrFile.endsWith('.ko')) return loaded.get(nameOrFile)?.driver ?? loadModuleFile(nameOrFile, parameters)
+  if (parameters !== '') throw new UsageError(`--driver-params needs the driver's file: --driver ${nameOrFile} may be loaded already`)
   await ensureDriver(nameOrFile)
   return nameOrFile
 }
 
-function loadModuleFile(file: string): string {
+/** Takes out what was loaded from files. A driver that crashed stays. */
+export function unloadDrivers(): void {
+  for (const { module } of loaded.values()) spawnSync('rmmod', [module])
+  loaded.clear()
+}
+
+function loadModuleFile(file: string, parameters: string): string {
   if (!existsSync(file)) throw new PciemError(`${file} does not exist; build the driver's module first`, { exitCode: exitCodes.usage })
-  const moduleName = basename(file, '.ko').replaceAll('-', '_')
-  if (existsSync(`/sys/module/${moduleName}`)) {
-    throw new PciemError(`module ${moduleName} is loaded already; \`rmmod ${moduleName}\` first, so that ${file} is what is tested`)
+  const module = basename(file, '.ko').replaceAll('-', '_')
+  if (existsSync(`/sys/module/${module}`)) {
+    throw new PciemError(`module ${module} is loaded already; \`rmmod ${module}\` first, so that ${file} is what is tested`)
   }
-  const insmod = spawnSync('insmod', [file], { encoding: 'utf8' })
+  const insmod = spawnSync('insmod', [file, ...parameters.split(/\s+/).filter(Boolean)], { encoding: 'utf8' })
   if (insmod.status !== 0) {
     throw new PciemError(`cannot load ${file}: ${(insmod.stderr || insmod.error?.message || 'insmod failed').trim().split('\n', 1)[0]}`)
   }
-  const pci = registeredDrivers(moduleName).find((name) => name.startsWith('pci:'))
+  const pci = registeredDrivers(module).find((name) => name.startsWith('pci:'))
   if (!pci) throw new PciemError(`${file} registers no PCI driver; give the module that does`)
-  return pci.slice('pci:'.length)
+  const driver = pci.slice('pci:'.length)
+  loaded.set(file, { module, driver })
+  return driver
 }
 
 function registeredDrivers(moduleName: string): string[] {

@@ -6,8 +6,10 @@ import { resolve } from 'node:path'
 import { PciemError, describeError, exitCodes } from '../errors.js'
 import { TraceReader } from '../trace/reader.js'
 import { findKernel } from '../vm/kernels.js'
+import { isFatal, plainLine } from '../vm/kernel-log.js'
 import { GuestCrashError } from '../vm/link.js'
 import { bootVm, keepLog, projectRoot, type VirtualMachine } from '../vm/machine.js'
+import { kernelTrouble } from './kernel-trouble.js'
 import type { ReplayRequest } from './local.js'
 import { failedResult, type ReplayResult } from './result.js'
 
@@ -19,6 +21,8 @@ export interface VmRequest {
   memory: string
   /** guests at a time */
   jobs: number
+  /** ends the guests */
+  abort?: AbortSignal
   onProgress(text: string): void
   onResult(result: ReplayResult): void
   /** a trace that could not be replayed at all */
@@ -34,6 +38,12 @@ interface Job {
 }
 
 const LOG_LINES = 60
+/** A driver may wait for what it had asked for, but not for ever. */
+export const HANG_MS = 120_000
+/** The rest of an oops, or the panic that follows from it, comes within that time. */
+export const AFTERMATH_MS = 10_000
+/** The driver's memory is checked for what it writes outside of it, and for what it uses after it was freed. */
+const checked = ['slub_debug=FZP']
 
 /** Replays all files, a few guests at a time; a guest is used again for the next trace that fits it. */
 export async function replayInVms(files: readonly string[], request: ReplayRequest, vms: VmRequest): Promise<void> {
@@ -52,7 +62,7 @@ export async function replayInVms(files: readonly string[], request: ReplayReque
 const machineOf = ({ kernel, smp }: Job): string => `${kernel} ${smp}`
 
 /** Reads the header alone: a damaged one is refused before a guest boots for it. */
-function jobOf(file: string, vms: VmRequest): Job {
+function jobOf(file: string, vms: Pick<VmRequest, 'kernel' | 'smp'>): Job {
   const trace = TraceReader.open(file)
   try {
     const { kernel } = trace.header
@@ -101,9 +111,19 @@ async function work(queue: Job[], request: ReplayRequest, vms: VmRequest): Promi
   await vm?.close()
 }
 
-async function boot({ kernel, smp }: Job, vms: VmRequest): Promise<VirtualMachine> {
+/** A fresh guest for that trace. */
+export async function bootFor(file: string, vms: Pick<VmRequest, 'kernel' | 'smp' | 'memory' | 'abort' | 'onProgress'>): Promise<VirtualMachine> {
+  return await boot(jobOf(file, vms), vms)
+}
+
+async function boot({ kernel, smp }: Job, vms: Pick<VmRequest, 'memory' | 'abort' | 'onProgress'>): Promise<VirtualMachine> {
   try {
-    return await bootVm({ kernel, smp, memory: vms.memory, onProgress: vms.onProgress })
+    const { memory, abort, onProgress } = vms
+    const vm = await bootVm({ kernel, smp, memory, append: checked, onProgress, ...(abort && { abort }) })
+    const end = (): void => vm.link.kill('interrupted')
+    abort?.addEventListener('abort', end)
+    void vm.link.death.then(() => abort?.removeEventListener('abort', end))
+    return vm
   } catch (error) {
     // no such kernel, no QEMU, no module for that kernel: nothing was tried
     if (error instanceof PciemError && error.exitCode === exitCodes.failed) throw new PciemError(error.message, { code: error.code, cause: error, exitCode: exitCodes.skipped })
@@ -115,9 +135,8 @@ async function boot({ kernel, smp }: Job, vms: VmRequest): Promise<VirtualMachin
 async function replayIn(vm: VirtualMachine, file: string, request: ReplayRequest, vms: VmRequest): Promise<boolean> {
   const started = performance.now()
   const since = vm.link.log.lines.length
-  const { stdout, stderr, status } = await vm.run([`${projectRoot}/bin/pciem`, 'replay', resolve(file), ...guestArguments(request)])
+  const { results, stderr, status } = await runReplay(vm, file, request)
   if (stderr) vms.onStderr(stderr)
-  const results = stdout.split('\n').filter((line) => line.startsWith('{')).map((line) => ({ ...(JSON.parse(line) as ReplayResult), file }))
   await vm.syncLog()
   const trouble = vm.link.log.trouble(since)
   const elapsed = Math.round(performance.now() - started)
@@ -130,16 +149,48 @@ async function replayIn(vm: VirtualMachine, file: string, request: ReplayRequest
     if (crashed) results[results.length - 1] = { ...last, ...failedResult(file, exitCodes.crashed, `the guest kernel is broken: ${trouble.line}`, last.milliseconds, log) }
     else if (last.status === exitCodes.ok) results[results.length - 1] = { ...last, ...failedResult(file, exitCodes.failed, `the guest kernel warned: ${trouble.line}`, last.milliseconds, log) }
     else last.kernelLog ??= log
+    const line = kernelTrouble(log)
+    if (line !== undefined) (results.at(-1) as ReplayResult).trouble ??= { line, kernelLog: log }
   }
   for (const result of results) vms.onResult(result)
   return !trouble
 }
 
-function guestArguments({ driver, match, pace, times, timeout, kernelMismatch, command, argv, rules, policy }: ReplayRequest): string[] {
+/** A guest whose driver does not come to an end is ended, so that nobody waits for ever. */
+async function runReplay(vm: VirtualMachine, file: string, request: ReplayRequest): Promise<{ results: ReplayResult[]; stderr: string; status: number }> {
+  const results: ReplayResult[] = []
+  let text = ''
+  let stderr = ''
+  let patience: NodeJS.Timeout | undefined
+  const endSoon = (milliseconds: number, why: string): void => {
+    patience ??= setTimeout(() => vm.link.kill(why), milliseconds)
+  }
+  const unwatch = vm.link.log.onLine((line) => {
+    if (isFatal(line)) endSoon(AFTERMATH_MS, `the guest kernel is broken: ${plainLine(line)}`)
+  })
+  const command = vm.start([`${projectRoot}/bin/pciem`, 'replay', resolve(file), ...guestArguments(request)], {
+    stdout: (chunk) => {
+      const lines = (text + chunk.toString('utf8')).split('\n')
+      text = lines.pop() ?? ''
+      for (const line of lines) if (line.startsWith('{')) results.push({ ...(JSON.parse(line) as ReplayResult), file })
+      if (results.length === request.times) endSoon(HANG_MS, `the driver hangs: it does not let go of the device ${HANG_MS / 1000} s after the verdict`)
+    },
+    stderr: (chunk) => (stderr += chunk.toString('utf8')),
+  })
+  try {
+    return { status: await command.exit, results, stderr }
+  } finally {
+    unwatch()
+    clearTimeout(patience)
+  }
+}
+
+function guestArguments({ driver, driverParams, match, pace, times, timeout, kernelMismatch, command, argv, rules, policy }: ReplayRequest): string[] {
   const chosen = driver?.endsWith('.ko') ? resolve(driver) : driver
   return [
     ...['--json', '--match', match, '--pace', pace, '--times', String(times), '--timeout', String(timeout), '--kernel-mismatch', kernelMismatch],
     ...(chosen === undefined ? [] : ['--driver', chosen]),
+    ...(driverParams === undefined ? [] : ['--driver-params', driverParams]),
     ...(rules ?? []).flatMap((rule) => ['--ignore', rule]),
     ...(policy === undefined ? [] : ['--policy', resolve(policy)]),
     ...(command ? [] : ['--no-command']),

@@ -21,6 +21,8 @@ import { outcomeExitCodes, type Verdict } from './verdict.js'
 /** What a replay is asked for, wherever it runs. */
 export interface ReplayRequest {
   driver?: string
+  /** module parameters for a driver's file */
+  driverParams?: string
   match: MatchPolicy
   pace: 'fast' | 'recorded'
   times: number
@@ -85,7 +87,7 @@ function resultOf(trace: TraceReader, verdict: Verdict, round: number | undefine
 
 async function replayOptions(trace: TraceReader, request: ReplayRequest): Promise<ReplayOptions> {
   const [recorded] = onlyDevice(trace.header).functions
-  const driver = request.driver === undefined ? undefined : await loadDriver(request.driver)
+  const driver = request.driver === undefined ? undefined : await loadDriver(request.driver, request.driverParams)
   if (driver === undefined && recorded?.driver) await loadDriver(recorded.driver.name)
   const command = chooseCommand(trace.header, request)
   return {

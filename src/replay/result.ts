@@ -17,6 +17,8 @@ export interface ReplayResult {
   round?: number
   /** the kernel's log, where it has more to say than the report */
   kernelLog?: string[]
+  /** what the kernel complained of meanwhile, in one line, and its log since the start */
+  trouble?: { line: string; kernelLog: string[] }
   /** and what else the JSON has */
   [more: string]: unknown
 }

@@ -63,13 +63,21 @@ describe('a wrong command line ends with status 2 and one line that says what is
     [['replay', '/nonexistent'], /^pciem: cannot read \/nonexistent: there is no such file; check the name$/m],
     [['replay', golden, '--times', '0'], /^pciem: --times needs a whole number from 1 on$/m],
     [['trace'], /^pciem: an argument is missing: pciem trace <verb>/],
-    [['trace', 'frobnicate', golden], /^pciem: no 'trace frobnicate'; it is info, cat, verify, diff, filter, merge, export, import, view, recover or alter$/m],
+    [['trace', 'frobnicate', golden], /^pciem: no 'trace frobnicate'; it is info, cat, verify, diff, filter, merge, export, import, view, recover, alter or minimize$/m],
     [['trace', 'info', '/nonexistent'], /^pciem: cannot read \/nonexistent: there is no such file; check the name$/m],
     [['trace', 'info', projectRoot], /^pciem: cannot read \S+: it is a folder$/m],
     [['trace', 'cat', golden, '--kind', 'frob'], /^pciem: no kind 'frob'; there are cfg-read, /],
     [['trace', 'cat', golden, '--from', 'here'], /^pciem: --from wants the seq of an event/],
     [['trace', 'recover', golden, '-o', golden], /^pciem: the output must be another file/],
     [['trace', 'alter', golden, '-o', damaged, '--event', '1', '--value', '1'], /damaged\.pciem exists already; .*--force/],
+    [['trace', 'minimize', golden], /^pciem: Missing required argument: output; try `pciem trace --help`$/m],
+    [['trace', 'minimize', golden, '-o', golden], /^pciem: the output must be another file than the trace$/m],
+    [['trace', 'minimize', golden, '-o', damaged], /damaged\.pciem exists; say --force, or choose another -o$/m],
+    [['trace', 'minimize', golden, '-o', cut, '--driver', 'nvme', '--driver-params', 'a=1'], /^pciem: --driver-params needs the driver's file: --driver FILE\.ko$/m],
+    [['vm', '--deterministic'], /^pciem: --deterministic takes no input, so it needs a command: pciem vm --deterministic -- CMD$/m],
+    [['vm', '--deterministic', '--smp', '2', '--', 'true'], /^pciem: --deterministic has one CPU; leave --smp out$/m],
+    [['vm', '--deterministic', '--mem', '64M', '--', 'true'], /^pciem: the guest's files are \d+ MiB \(\d+ MiB of them in \S+\), which needs --mem \d+M; or start in a smaller folder$/m],
+    [['vm', '--file', '/etc/passwd', '--', 'true'], /^pciem: --file is for --deterministic; other guests see all files$/m],
   ])('pciem %j', async (args, message) => {
     await refused(args, 2, message)
   })
