@@ -28,17 +28,19 @@ export const command: CommandModule<object, Args> = {
       .example("$0 -c 'create nvme' --json", 'one command, its result as JSON'),
   handler: async (args) => {
     const session = new Session()
-    const stopListening = closeOnSignals(session)
+    const signals = closeOnSignals(session)
     let failed: unknown
     try {
       await run(session, args)
     } catch (error) {
       failed = error
     }
+    await signals.none()
     // What still waits, such as a sleep beside the line that failed, must not keep the process.
     session.cancelNow()
     await session.close().catch((error: unknown) => (failed ??= error))
-    stopListening()
+    await signals.none()
+    signals.ignore()
     if (failed) throw failed
   },
 }

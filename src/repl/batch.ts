@@ -21,9 +21,8 @@ export interface BatchOptions {
 /** Runs a script line by line, each awaited; the first error stops it, with the place in its message. */
 export async function runBatch(session: Session, script: string, options: BatchOptions): Promise<void> {
   const discard = new Writable({ write: (_chunk, _encoding, done) => done() })
-  const server = start({ input: new PassThrough(), output: discard, terminal: false, useGlobal: false, prompt: '' })
-  server.context['console'] = console
-  const evaluator = new Evaluator(session, server)
+  const server = start({ input: new PassThrough(), output: discard, terminal: false, useGlobal: false, prompt: '', breakEvalOnSigint: true })
+  const evaluator = new Evaluator(session, server, console)
   try {
     await runLines(session, evaluator, script.split('\n'), options)
   } finally {
@@ -31,7 +30,8 @@ export async function runBatch(session: Session, script: string, options: BatchO
   }
 }
 
-async function runLines(session: Session, evaluator: Evaluator, lines: readonly string[], options: BatchOptions): Promise<void> {
+/** The same with an evaluator that is there already, such as the prompt's. */
+export async function runLines(session: Session, evaluator: Evaluator, lines: readonly string[], options: BatchOptions): Promise<void> {
   let pending = ''
   let first = 0
   let failure: PciemError | undefined

@@ -4,11 +4,17 @@ import type { Session } from './session.js'
 
 const signals = ['SIGTERM', 'SIGHUP', 'SIGINT'] as const
 
+export interface Signals {
+  /** Never comes back once a signal has come: the status is the signal's then, whatever else fails. */
+  none(): Promise<void>
+  ignore(): void
+}
+
 /**
  * Told to end, the session takes its devices off the bus first, and the terminal gets its modes back. A
  * second signal does not wait. The prompt itself sees ^C as a key, not as a signal.
  */
-export function closeOnSignals(session: Session): () => void {
+export function closeOnSignals(session: Session): Signals {
   let closing = false
   const end = (signal: (typeof signals)[number]): void => {
     // ^C for a program that the prompt has given the terminal to.
@@ -22,7 +28,12 @@ export function closeOnSignals(session: Session): () => void {
     void session.close().finally(() => process.exit(status))
   }
   for (const signal of signals) process.on(signal, end)
-  return () => {
-    for (const signal of signals) process.off(signal, end)
+  return {
+    none: async () => {
+      if (closing) await new Promise(() => undefined)
+    },
+    ignore: () => {
+      for (const signal of signals) process.off(signal, end)
+    },
   }
 }

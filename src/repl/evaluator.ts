@@ -27,6 +27,17 @@ export function explainJavaScript(error: unknown, code: string): unknown {
   }
 }
 
+/** Node lets ^C end an endless loop, unless somebody listens for the signal: then it ends the process. */
+function interruptible(run: () => void): void {
+  const listeners = process.listeners('SIGINT')
+  process.removeAllListeners('SIGINT')
+  try {
+    run()
+  } finally {
+    for (const listener of listeners) process.on('SIGINT', listener)
+  }
+}
+
 /** Runs a line as a command if its first word is one, else as JavaScript in the server's context. */
 export class Evaluator {
   private readonly javascript: REPLServer['eval']
@@ -35,15 +46,26 @@ export class Evaluator {
   constructor(
     private readonly session: Session,
     private readonly server: REPLServer,
+    console: Console,
   ) {
     this.javascript = server.eval
     this.catchThrown()
-    exposeGlobals(session, server.context)
+    const expose = (context: REPLServer['context']): void => {
+      exposeGlobals(session, context)
+      context['console'] = console
+    }
+    expose(server.context)
+    server.on('reset', expose)
     session.evaluate = async (code) => {
       const { kind, ...outcome } = await this.evaluateJavaScript(`(${code}\n)`)
       if (kind === 'incomplete') throw new PciemError(`'${code}' is not a whole expression`)
       return 'value' in outcome ? outcome.value : undefined
     }
+  }
+
+  /** JavaScript runs, or waits in an `await`. */
+  get awaiting(): boolean {
+    return this.fail !== undefined
   }
 
   async evaluate(code: string): Promise<Outcome> {
@@ -71,12 +93,17 @@ export class Evaluator {
     try {
       const value = await new Promise<unknown>((resolve, reject) => {
         this.fail = reject
-        this.javascript.call(this.server, source, this.server.context, 'pciem', (error, value: unknown) => (error ? reject(error) : resolve(value)))
+        interruptible(() =>
+          this.javascript.call(this.server, source, this.server.context, 'pciem', (error, value: unknown) => (error ? reject(error) : resolve(value))),
+        )
       })
       return { kind: 'js', value }
     } catch (error) {
       if (error instanceof Recoverable) return { kind: 'incomplete' }
-      throw explainJavaScript(error, code)
+      if ((error as { code?: unknown }).code !== 'ERR_SCRIPT_EXECUTION_INTERRUPTED') throw explainJavaScript(error, code)
+      // ^C ends a script, but only the line at the prompt.
+      if (!this.session.interactive && process.emit('SIGINT', 'SIGINT')) await new Promise(() => undefined)
+      throw new PciemError('cancelled', { code: 'ECANCELED' })
     } finally {
       this.fail = undefined
     }

@@ -9,12 +9,15 @@ import { PciemError, describeError } from '../errors.js'
 import { complete } from './completion.js'
 import { Evaluator } from './evaluator.js'
 import { asciiOnly, isUtf8 } from './glyphs.js'
+import { Lines } from './lines.js'
 import { LiveView } from './live-view.js'
 import { page } from './pager.js'
-import { addSave } from './save.js'
+import { type Prompt, addKeywords } from './save.js'
 import { Screen } from './screen.js'
 import type { Session } from './session.js'
 import { StatusLine } from './status.js'
+
+if (process.env.NO_COLOR) chalk.level = 0
 
 const greeting = `pciem: synthetic PCI Express devices. ${chalk.bold('help')} lists the commands, ${chalk.bold('create nvme')} makes a first device; ^D leaves.`
 
@@ -23,15 +26,21 @@ export async function runInteractive(session: Session): Promise<void> {
   process.stdout.write(`${isUtf8() ? greeting : asciiOnly(greeting)}\n`)
   // Previews would run getters that ask the kernel, and would be drawn where events are.
   const server = start({ prompt: 'pciem> ', ignoreUndefined: true, preview: false, breakEvalOnSigint: true, writer: show })
+  const interrupted = server.listeners('SIGINT') as (() => void)[]
+  const lines = new Lines(server)
   const screen = new Screen(server, new StatusLine(session))
   session.output = { notice: (text) => screen.print(chalk.red(text)), handOver: (run) => screen.handOver(run) }
   session.interactive = true
-  server.context['console'] = screen.console()
-  const evaluator = new Evaluator(session, server)
-  const running = replaceEval(session, server, evaluator, screen)
+  const evaluator = new Evaluator(session, server, screen.console())
+  lines.evaluateWith((code) =>
+    runLine(session, evaluator, screen, code).finally(() => {
+      if (session.left) lines.after(() => server.close())
+    }),
+  )
   ;(server as unknown as { completer: unknown }).completer = complete(session, server)
-  addSave(session, server, screen)
-  handleKeys(session, server, screen, running)
+  const prompt = { session, server, screen, lines, evaluator }
+  addKeywords(prompt)
+  handleKeys(prompt, interrupted)
   await openHistory(server)
   const view = new LiveView(session, screen)
   await new Promise<void>((resolve) => server.once('exit', resolve))
@@ -42,35 +51,19 @@ function show(value: unknown): string {
   return inspect(value, { colors: chalk.level > 0 })
 }
 
-/** Runs lines by our evaluator, one after the other, however fast they come. Says whether one runs. */
-function replaceEval(session: Session, server: REPLServer, evaluator: Evaluator, screen: Screen): () => boolean {
-  const writable = server as { eval: REPLServer['eval'] }
-  let before: Promise<unknown> = Promise.resolve()
-  let underWay = 0
-  const run = async (code: string): Promise<unknown> => {
+/** What a line typed at the prompt gives back to it; what it prints, and its errors, are on the screen then. */
+async function runLine(session: Session, evaluator: Evaluator, screen: Screen, code: string): Promise<unknown> {
+  try {
     const outcome = await evaluator.evaluate(code)
-    if (outcome.kind === 'incomplete') throw new Recoverable(new SyntaxError('incomplete'))
+    if (outcome.kind === 'incomplete') throw new Recoverable(new SyntaxError('the statement is not whole'))
     if (code.trim() !== '') session.transcript.push(code.trimEnd())
     if (outcome.kind === 'js') return outcome.value
     if (outcome.result) await page(screen, outcome.result.text)
-    return undefined
+  } catch (error) {
+    if (error instanceof Recoverable) throw error
+    screen.print(chalk.red(explain(error)))
   }
-  writable.eval = (code, _context, _file, done) => {
-    underWay++
-    before = before
-      .then(() => run(code))
-      .then((value) => done(null, value))
-      .catch((error: unknown) => {
-        if (error instanceof Recoverable) return done(error, undefined)
-        screen.print(chalk.red(explain(error)))
-        done(null, undefined)
-      })
-      .finally(() => {
-        underWay--
-        if (session.left) server.close()
-      })
-  }
-  return () => underWay > 0
+  return undefined
 }
 
 function explain(error: unknown): string {
@@ -79,26 +72,31 @@ function explain(error: unknown): string {
 }
 
 /** ^C ends the command, or clears the line; ^D leaves, but asks once while a device is there. */
-function handleKeys(session: Session, server: REPLServer, screen: Screen, running: () => boolean): void {
-  const editor = server as REPLServer & { line: string; cursor: number; lines: { level?: unknown[] }; clearLine?(): void }
+function handleKeys({ session, server, screen, lines, evaluator }: Prompt, interrupted: readonly (() => void)[]): void {
   server.removeAllListeners('SIGINT')
   server.on('SIGINT', () => {
-    if (running()) return session.cancelNow()
+    if (lines.busy) {
+      session.cancelNow()
+      // Node holds all keys back while an `await` of its own waits: its listener ends that.
+      if (evaluator.awaiting) for (const listener of interrupted) listener.call(server)
+      return
+    }
     screen.abandonLine()
+    ;(server as { editorMode?: boolean }).editorMode = false
     server.clearBufferedCommand()
     server.displayPrompt()
   })
   const close = server.close.bind(server)
   let asked = 0
-  editor.close = () => {
+  ;(server as { close: () => void }).close = () => {
+    const gone = !process.stdin.isTTY || process.stdin.destroyed
+    if (gone) return close()
+    if (lines.busy && !session.left) return lines.after(() => server.close())
     const alive = session.devices.length
-    if (!session.left && alive > 0 && Date.now() - asked > 5000 && process.stdin.isTTY && !process.stdin.destroyed) {
-      asked = Date.now()
-      const which = session.devices.map(({ name }) => name).join(', ')
-      screen.print(`${which} ${alive > 1 ? 'are' : 'is'} still on the bus: ^D again takes ${alive > 1 ? 'them' : 'it'} off and leaves`)
-      return
-    }
-    close()
+    if (session.left || alive === 0 || Date.now() - asked < 5000) return close()
+    asked = Date.now()
+    const which = session.devices.map(({ name }) => name).join(', ')
+    screen.print(`${which} ${alive > 1 ? 'are' : 'is'} still on the bus: ^D again takes ${alive > 1 ? 'them' : 'it'} off and leaves`)
   }
 }
 

@@ -113,31 +113,35 @@ export class Player {
     this.handle(this.matching(halt.access), halt.access, halt.event)
   }
 
+  /** Whose the access is: a read, the newest's first. */
   private matching({ kind, bar, offset, width }: Access): Rule[] {
-    return this.rules.filter((rule) => rule.kinds.includes(kind) && rule.bar === bar && offset <= rule.to && offset + width > rule.from)
+    const found = this.rules.filter((rule) => rule.kinds.includes(kind) && rule.bar === bar && offset <= rule.to && offset + width > rule.from)
+    return kind === 'mmio-read' ? found.reverse() : found
   }
 
   private handle(rules: readonly Rule[], access: Access, event: DeviceEvent): void {
     let answer: unknown
+    let by = ''
     for (const { action, text } of rules) {
       if (action === 'break' || answer !== undefined) continue
       try {
         const given = action(access)
-        if (access.kind === 'mmio-read') answer = given
-        else if (isPromise(given)) given.then(undefined, (error: unknown) => this.failed(text, error))
+        if (access.kind === 'mmio-read') {
+          answer = given
+          by = text
+        } else if (isPromise(given)) given.then(undefined, (error: unknown) => this.failed(text, error))
       } catch (error) {
         this.failed(text, error)
         if (access.kind === 'mmio-read') return this.respond(event, 0n, false)
       }
     }
     if (access.kind === 'mmio-write') return this.finishWrite(event)
-    const text = rules.find(({ action }) => action !== 'break')?.text ?? ''
     if (isPromise(answer)) {
-      answer.then((value) => this.answer(event, value, text), (error: unknown) => {
-        this.failed(text, error)
+      answer.then((value) => this.answer(event, value, by), (error: unknown) => {
+        this.failed(by, error)
         this.respond(event, 0n, false)
       })
-    } else this.answer(event, answer, text)
+    } else this.answer(event, answer, by)
   }
 
   private answer(event: DeviceEvent, value: unknown, text: string): void {

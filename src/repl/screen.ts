@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { spawnSync } from 'node:child_process'
 import { Console } from 'node:console'
 import type { REPLServer } from 'node:repl'
 import { Writable } from 'node:stream'
@@ -9,6 +10,12 @@ import type { StatusLine } from './status.js'
 const prompt = 'pciem> '
 /** More than this under way to a slow terminal: nothing is added that can wait. */
 const backlog = 64 << 10
+
+/** The terminal's modes are asked for with -g, and set with what that gave; undefined where there is no stty. */
+function stty(modes: string): string | undefined {
+  const { status, stdout } = spawnSync('stty', [modes], { stdio: ['inherit', 'pipe', 'ignore'], encoding: 'utf8' })
+  return status === 0 ? stdout.trim() : undefined
+}
 
 /** What Node's line editor has, and its types do not. */
 interface LineEditor {
@@ -93,9 +100,12 @@ export class Screen {
     this.handedOver = true
     stdin.pause()
     if (raw) stdin.setRawMode(false)
+    const modes = stty('-g')
     try {
       return await run()
     } finally {
+      // What was killed may have left the terminal in any state.
+      if (modes) stty(modes)
       if (raw) stdin.setRawMode(true)
       stdin.resume()
       this.handedOver = false

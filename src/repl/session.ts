@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { spawn } from 'node:child_process'
+import { constants } from 'node:os'
 import type { Function } from '../device/function.js'
 import { UsageError, describeError } from '../errors.js'
 import type { RegisterMap } from '../pci.js'
@@ -158,7 +159,7 @@ export class Session {
     return new Promise((resolve, reject) => {
       const child = spawn('/bin/sh', ['-c', line], { stdio: 'inherit' })
       child.on('error', reject)
-      child.on('exit', (code, signal) => resolve(code ?? 128 + (signal === 'SIGINT' ? 2 : 15)))
+      child.on('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal!]))
     })
   }
 

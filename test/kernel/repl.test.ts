@@ -68,17 +68,6 @@ onEachGuest('the prompt', (guest) => {
     expect(of('session.halted')).toEqual([0])
   })
 
-  it('loses neither a key nor an event while events rush by, and gives the terminal back', async () => {
-    await loadDriver(guest)
-    const outcome = JSON.parse(await guest.ok(['node', 'test/kernel/guest/prompt.mjs'], { timeout: 280_000 })) as Record<string, unknown>
-    expect(outcome).toMatchObject({
-      typed: true, lost: '0', skipped: true,
-      left: { status: '0', restored: true, devices: 0 },
-      killed: { status: '143', restored: true, devices: 0 },
-    })
-    expect(outcome['rate']).toBeGreaterThan(1000)
-  })
-
   it('runs modules with the same globals, TypeScript too, and says where they fail', async () => {
     const run = async (name: string, text: string) => {
       await guest.ok(`cat >/tmp/${name}`, { stdin: text })

@@ -50,6 +50,14 @@ describe('a read', () => {
     expect(responses).toEqual([[1n, 0n, false]])
     expect(notices).toEqual([notice])
   })
+  it('is asked of the newest handler first', () => {
+    const { made, responses } = player()
+    made.add(onRead(() => 1n))
+    made.add(onRead(({ seq }) => (seq === 1n ? 2n : undefined)))
+    made.take(read(8))
+    made.take(read(8, 2n))
+    expect(responses).toEqual([[1n, 2n, true], [2n, 1n, true]])
+  })
   it('that nobody answers is the memory’s, all-ones, or the model’s', () => {
     const bare = player()
     bare.made.take(read(0x20))

@@ -1,88 +1,153 @@
 // SPDX-License-Identifier: MIT
 //
-// Runs inside a guest with pciem_test.ko loaded: types at pciem>, on a terminal of its own, while a driver makes
-// a hundred thousand events a second (or what this machine can). Prints one JSON object.
+// Runs inside a guest with pciem_test.ko loaded: a person at pciem>, on a terminal, with a device and its driver.
+import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { readFileSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { allowTypeScript } from '../../../dist/src/typescript.js'
+import { claim, until } from './claims.mjs'
 
-const modes = '/tmp/pciem-modes'
-const inner = `stty -g >${modes}.before; bin/pciem repl; echo status=$?; stty -g >${modes}.after`
+allowTypeScript()
+const { Terminal, keys } = await import('../../harness/terminal.ts')
 
-/** A prompt on a pseudo-terminal. */
-function open() {
-  const child = spawn('script', ['-qfc', inner, '/dev/null'], { env: { ...process.env, TERM: 'xterm', LANG: 'C.UTF-8', PAGER: '', XDG_STATE_HOME: '/tmp/pciem-state' } })
-  const terminal = { child, screen: '' }
-  child.stdout.on('data', (chunk) => (terminal.screen = (terminal.screen + chunk).slice(-1 << 20)))
-  terminal.until = async (text, from = 0) => {
-    const end = Date.now() + 120_000
-    while (!terminal.screen.slice(from).includes(text)) {
-      if (Date.now() > end) throw new Error(`never saw ${JSON.stringify(text)}; the screen ends with ${JSON.stringify(terminal.screen.slice(-800))}`)
-      await sleep(20)
-    }
-  }
-  terminal.enter = async (line, answer) => {
-    const from = terminal.screen.length
-    child.stdin.write(`${line}\r`)
-    if (answer) await terminal.until(answer, from)
-  }
-  terminal.closed = new Promise((resolve) => child.on('exit', resolve))
+const folder = mkdtempSync('/tmp/pciem-prompt-')
+const driverFile = () => `/sys/kernel/debug/pciem_test/${readdirSync('/sys/kernel/debug/pciem_test')[0]}`
+const devices = () => readdirSync('/sys/bus/pci/devices').filter((name) => name.startsWith('f')).length
+/** A shell line that has the driver do something, and shows what it found. */
+const driver = (command) => `f=/sys/kernel/debug/pciem_test/$(ls /sys/kernel/debug/pciem_test); echo "${command}" >$f; cat $f`
+
+async function open(options) {
+  const terminal = new Terminal('bin/pciem repl', options)
+  await terminal.shows('pciem>')
   return terminal
 }
 
-const restored = () => readFileSync(`${modes}.before`, 'utf8') === readFileSync(`${modes}.after`, 'utf8')
-
-const terminal = open()
-await terminal.until('pciem> ')
-await terminal.enter('create edu', 'dev0 is edu')
-await terminal.enter('start --wait', 'is bound to pciem_test')
-await terminal.enter('events on')
-const [bdf] = readdirSync('/sys/kernel/debug/pciem_test')
-const load = spawn('sh', ['-c', `while [ -e /sys/kernel/debug/pciem_test/${bdf} ]; do echo "hammer 20000 1 1" >/sys/kernel/debug/pciem_test/${bdf}; sleep 0.2; done`])
-
-// Each character is a key of its own.
-const text = 'the quick brown fox jumps over the lazy dog 0123456789 '.repeat(3)
-const started = Date.now()
-await terminal.enter('var before = log.total')
-for (const key of `var typed = "${text}"`) {
-  terminal.child.stdin.write(key)
-  await sleep(15)
+async function openEdu(options) {
+  const terminal = await open(options)
+  await terminal.enter('create edu', 'dev0 is edu')
+  await terminal.enter('start --wait', 'is bound to pciem_test')
+  return terminal
 }
-await terminal.enter('')
-await terminal.enter('var events = log.total - before')
-const seconds = (Date.now() - started) / 1000
-load.kill()
-await terminal.enter('events off')
-await sleep(500)
-await terminal.enter('console.log("RES" + "ULT", JSON.stringify({ typed, events, lost: String(session.lost) }))', 'RESULT ')
-await terminal.until('\n', terminal.screen.indexOf('RESULT ') + 10)
-await sleep(300)
-const [, result] = /RESULT (\{.*?\})\r?\n/.exec(terminal.screen.slice(terminal.screen.lastIndexOf('RESULT {')))
-const { typed, events, lost } = JSON.parse(result)
-const skipped = /… and [\d,]+ more/.test(terminal.screen)
 
-// ^C ends what runs, and not the session; ^D asks once.
-await terminal.enter('sleep 1000')
-await sleep(300)
-terminal.child.stdin.write('\x03')
-await terminal.until('cancelled')
-terminal.child.stdin.write('\x04')
-await terminal.until('still on the bus')
-terminal.child.stdin.write('\x04')
-await terminal.until('status=')
-await terminal.closed
-const left = { status: /status=(\d+)/.exec(terminal.screen)[1], restored: restored(), devices: readdirSync('/sys/bus/pci/devices').filter((name) => name.startsWith('f')).length }
+/** What an expression is at the prompt. */
+async function valueOf(terminal, expression) {
+  const from = terminal.raw.length
+  await terminal.enter(`console.log('VAL' + 'UE', JSON.stringify(${expression}), 'END')`, /VALUE .* END/)
+  return JSON.parse(/VALUE (.*) END/.exec(terminal.raw.slice(from))[1])
+}
 
-// Told to end, it takes its device along and gives the terminal back.
-rmSync(`${modes}.after`)
-const other = open()
-await other.until('pciem> ')
-await other.enter('create edu', 'dev0 is edu')
-await other.enter('console.log("PI" + "D=" + process.pid + ";")', 'PID=')
-process.kill(Number(/PID=(\d+);/.exec(other.screen)[1]), 'SIGTERM')
-await other.until('status=')
-await other.closed
-const killed = { status: /status=(\d+)/.exec(other.screen)[1], restored: restored(), devices: readdirSync('/sys/bus/pci/devices').filter((name) => name.startsWith('f')).length }
+async function leave(terminal) {
+  terminal.type(keys.end)
+  await terminal.shows('still on the bus')
+  terminal.type(keys.end)
+  assert.deepEqual(await terminal.ended, { status: 0, restored: true })
+  assert.equal(devices(), 0)
+}
 
-process.stdout.write(JSON.stringify({ typed: typed === text, lost, rate: Math.round(events / seconds), skipped, left, killed }))
+let terminal
+
+await claim('events as fast as a driver makes them take neither a key nor an event from who types', async () => {
+  terminal = await openEdu({ columns: 120, rows: 30 })
+  await terminal.enter('events on')
+  await terminal.enter('var seconds = new Map(); log.onRecord((view, start) => { const at = view.getBigUint64(start + 16, true) / 10n ** 9n; seconds.set(at, (seconds.get(at) ?? 0) + 1) }); 0', '0')
+  const before = await valueOf(terminal, 'log.total')
+  const file = driverFile()
+  const load = spawn('sh', ['-c', `i=0; while [ $i -lt 12 ]; do echo "hammer 20000 1 1" >${file}; i=$((i+1)); done`])
+  const loaded = new Promise((resolve) => load.on('exit', resolve))
+  const text = 'the quick brown fox jumps over the lazy dog 0123456789 '.repeat(2)
+  for (const key of `var typed = "${text}"`) {
+    terminal.type(key)
+    await sleep(25)
+  }
+  await loaded
+  await terminal.enter('')
+  await terminal.enter('events off')
+  const made = await valueOf(terminal, 'log.total') - before
+  const [typed, lost, busiest] = await valueOf(terminal, '[typed, String(session.lost), Math.max(...seconds.values())]')
+  console.log(`${made} events, ${busiest} in the busiest second`)
+  assert.equal(typed, text)
+  assert.equal(lost, '0')
+  assert.ok(made > 12 * 20_000 * 2, `only ${made} events`)
+  assert.ok(busiest > 10_000, `only ${busiest} events in the busiest second`)
+  assert.match(terminal.screen.history, /… and [\d,]+ more/)
+})
+
+await claim('the line over the prompt tells of the device, its driver and its recording', async () => {
+  await terminal.enter(`record start ${folder}/t.pciem`)
+  const line = () => terminal.screen.lines.at(-2)
+  await until('the line of status', () => new RegExp(`^dev0 f[0-9a-f]{3}:01:00.0 · edu · driver pciem_test · [\\d,]+ events/s · lost 0 · ● ${folder}/t.pciem$`).test(line()))
+  await terminal.enter('record stop', 'lost 0')
+  await until('no recording', () => !line().includes('●'))
+  terminal.resize(50, 20)
+  await until('the narrow line', () => line().length < 50 && line().endsWith('…'))
+  terminal.resize(120, 30)
+})
+
+await claim('a dump marks the bytes that have changed', async () => {
+  await terminal.enter('bar dump 0 0x1000 16', '1000 ')
+  await terminal.enter('bar0+0x1001.b=0x5a', '= 0x5a')
+  await terminal.enter('bar dump 0 0x1000 16', '\x1b[7m5a')
+})
+
+await claim('handlers answer reads, with promises too; one that throws is reported, and the read is all-ones', async () => {
+  const read = async (answer) => {
+    await terminal.quiet()
+    await terminal.enter(`sh ${driver('access r 4 4')}`, `"value":"${answer}"`)
+  }
+  await terminal.enter("on('mmio-read', 'bar0.LIVENESS', async () => { await sleep(0.05); return 0x55n })", '[Function')
+  await read('0x55')
+  await terminal.enter("on('mmio-read', 'bar0.LIVENESS', () => { throw new RangeError('on purpose') })", '[Function')
+  await read('0xffffffff')
+  await terminal.shows('on mmio-read bar0.LIVENESS: RangeError: on purpose')
+  await terminal.enter("on('mmio-read', 'bar0.LIVENESS', async () => { throw new Error('a promise broken') })", '[Function')
+  await read('0xffffffff')
+  await terminal.shows('on mmio-read bar0.LIVENESS: Error: a promise broken')
+  await terminal.enter('answer delete all')
+  assert.equal((await valueOf(terminal, 'session.device().player.rules.length')), 0)
+})
+
+await claim('Tab knows registers, mapped IOVAs and drivers', async () => {
+  const completes = async (typed, whole) => {
+    await terminal.quiet()
+    terminal.type(typed)
+    await terminal.quiet()
+    terminal.type(keys.tab)
+    await terminal.until(({ screen }) => screen.lines.at(-1).startsWith(`pciem> ${whole}`), whole)
+    terminal.type(keys.interrupt)
+  }
+  await completes('bar0.LIV', 'bar0.LIVENESS')
+  await completes('answer bar0.LIV', 'answer bar0.LIVENESS')
+  await completes('bind pciem_t', 'bind pciem_test')
+  await terminal.enter(`sh ${driver('dma alloc 4096 coherent')}`, '"iova"')
+  const iova = await valueOf(terminal, '`0x${dma.maps().at(-1).iova.toString(16)}`')
+  await completes(`dma read ${iova.slice(0, -2)}`, `dma read ${iova}`)
+  await leave(terminal)
+})
+
+await claim('a session that was saved does the same again', async () => {
+  const one = await openEdu()
+  await one.enter('bar0+0x1000.l=0x1234', '= 0x00001234')
+  one.type('for (let i = 0; i < 3; i++) {\r bar0.write(0x1004 + 4 * i, 4, BigInt(i))\r}\r')
+  await one.enter('frobnicate', 'no command')
+  await one.enter("on('mmio-read', 'bar0.LIVENESS', () => 0x66n)", '[Function')
+  await one.enter(`sh ${driver('access r 4 4')} >${folder}/read`)
+  await one.quiet(1000)
+  await one.enter('expect bar0+0x100c.l == 2')
+  await one.enter(`.save ${folder}/session.repl`, 'lines are in')
+  await leave(one)
+  const again = new Terminal(`sh -c 'bin/pciem repl ${folder}/session.repl && grep value ${folder}/read'`)
+  assert.deepEqual(await again.ended, { status: 0, restored: true })
+  assert.match(again.screen.history, /bar0\+0x1000 = 0x00001234/)
+  assert.match(again.screen.history, /"value":"0x66"/)
+})
+
+for (const [signal, status] of [['SIGTERM', 143], ['SIGHUP', 129]]) {
+  await claim(`${signal} takes the device along, and the terminal is given back`, async () => {
+    const one = await openEdu()
+    process.kill(await valueOf(one, 'process.pid'), signal)
+    assert.deepEqual(await one.ended, { status, restored: true })
+    assert.equal(devices(), 0)
+  })
+}
 process.exit(0)
