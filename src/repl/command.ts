@@ -9,15 +9,15 @@ export interface Result {
 
 export interface Command {
   name: string
-  /** the grammar, one line a form, without the name */
+  /** the grammar (see grammar.ts), one line a form, without the name */
   forms: string[]
   summary: string
   examples: string[]
   /** takes the rest of the line as one word, as it was typed */
   raw?: boolean
   run(session: Session, args: string[]): Result | undefined | Promise<Result | undefined>
-  /** the words that may follow */
-  complete?(session: Session, before: string[]): string[]
+  /** what Tab offers for a kind of word that means something of its own here; `before`: the words so far */
+  words?: Record<string, (session: Session, before: readonly string[]) => string[]>
 }
 
 export function result(value: unknown, text: string): Result {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-import { readdirSync } from 'node:fs'
-import { dirname } from 'node:path'
 import type { REPLServer } from 'node:repl'
+import type { Command } from './command.js'
 import { commands } from './commands/index.js'
-import { places } from './commands/answer.js'
+import { type Alternative, following } from './grammar.js'
+import { kinds, places } from './kinds.js'
 import type { Session } from './session.js'
-import { fileName } from './words.js'
 
 type Completer = (line: string, done: (error: Error | null, found: [string[], string]) => void) => void
 
@@ -29,17 +28,16 @@ export function completeCommand(session: Session, line: string): [string[], stri
   }
   const command = commands.get(first)
   if (!command) return undefined
-  const last = rest.at(-1) ?? ''
-  const words = safely(() => command.complete?.(session, rest) ?? [])
-  const files = words.includes(fileName) ? safely(() => filesFor(last)) : []
-  const found = [...new Set([...words.filter((word) => word !== fileName), ...files])].filter((word) => word.startsWith(last))
-  return [found, last]
+  const last = rest.pop()!
+  const { alternatives, options } = following(command, rest)
+  const offered = [...alternatives.flatMap((one) => wordsFor(session, command, one, rest, last)), ...options.map(({ name }) => `--${name}`)]
+  return [[...new Set(offered)].filter((word) => word.startsWith(last)), last]
 }
 
-function filesFor(start: string): string[] {
-  const folder = start.endsWith('/') ? start : dirname(start || '.')
-  const shown = start.includes('/') ? `${folder === '/' ? '' : folder.replace(/\/$/, '')}/` : ''
-  return readdirSync(folder, { withFileTypes: true }).map((entry) => `${shown}${entry.name}${entry.isDirectory() ? '/' : ''}`)
+function wordsFor(session: Session, command: Command, { is, text }: Alternative, before: readonly string[], last: string): string[] {
+  if (is === 'word') return [text]
+  if (is === 'key') return text === 'barN=' ? [0, 1, 2, 3, 4, 5].map((bar) => `bar${bar}=`) : [text]
+  return safely(() => command.words?.[text]?.(session, before) ?? kinds[text]?.(session, last) ?? [])
 }
 
 // Without a device there is nothing to complete from.

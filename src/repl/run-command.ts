@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { PciemError } from '../errors.js'
+import { PciemError, UsageError } from '../errors.js'
 import { findCommand } from './commands/index.js'
+import { checkWords, meant } from './grammar.js'
 import type { Result } from './command.js'
 import type { Session } from './session.js'
 
@@ -8,7 +9,15 @@ import type { Session } from './session.js'
 export async function runCommand(session: Session, words: readonly string[]): Promise<Result | undefined> {
   const [name, ...args] = words as [string, ...string[]]
   const command = findCommand(name)
-  return await cancellable(session, async () => await command.run(session, args))
+  if (command.raw) return await cancellable(session, async () => await command.run(session, args))
+  checkWords(command, args)
+  try {
+    return await cancellable(session, async () => await command.run(session, args))
+  } catch (error) {
+    const near = error instanceof UsageError && !error.message.includes('did you mean') ? meant(command, args) : undefined
+    if (!near) throw error
+    throw new UsageError(`${(error as Error).message}; did you mean '${near}'?`, { cause: error })
+  }
 }
 
 /** ^C ends the wait for what runs, whether or not that listens. */

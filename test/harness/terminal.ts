@@ -70,9 +70,9 @@ export class Terminal {
     for (let length = -1; length !== this.raw.length; await sleep(ms)) length = this.raw.length
   }
 
-  async until(condition: (terminal: this) => boolean, what: string, seconds = 45): Promise<void> {
+  async until(condition: (terminal: this) => boolean, what: string, seconds = 100): Promise<void> {
     for (const end = Date.now() + seconds * 1000; !condition(this); await sleep(20)) {
-      if (Date.now() > end) throw new Error(`never saw ${what}; the screen is\n${this.screen.lines.join('\n')}`)
+      if (Date.now() > end) throw new Error(`never saw ${what}; the screen is\n${this.screen.lines.join("\n")}\n${JSON.stringify(this.raw.slice(-400))}`)
     }
   }
 

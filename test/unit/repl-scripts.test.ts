@@ -3,7 +3,6 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { completeCommand } from '../../src/repl/completion.js'
 import { runBatch } from '../../src/repl/batch.js'
 import { compare, splitComparison } from '../../src/repl/expect.js'
 import { toJson } from '../../src/repl/json.js'
@@ -46,10 +45,12 @@ describe('scripts', () => {
     ['break 3', 'x:2: no device yet; try `create nvme`'],
     ['events mmio-wirte', "x:2: 'mmio-wirte' is neither a kind of event (did you mean 'mmio-write'?) nor a place (bar0+0x1000..0x1fff, bar0.NAME)"],
     ['events on 3', 'x:2: events on takes nothing more; a filter is `events KIND PLACE`'],
+    ['quit 3', "x:2: quit: '3'? usage: quit"],
+    ['events pasue', "x:2: 'pasue' is neither a kind of event (mmio-write, dma, irq, …) nor a place (bar0+0x1000..0x1fff, bar0.NAME); did you mean 'pause'?"],
     ['wait irq --timeout soon', "x:2: 'soon' is not a number of seconds"],
     ['sleep never', 'x:2: how long? e.g. `sleep 0.5`'],
     ['continue', 'x:2: no device yet; try `create nvme`'],
-    ['trace forth', "x:2: trace forth? it is `trace back`; recordings are looked into by `sh pciem trace …`"],
+    ['trace forth', "x:2: trace: 'forth'? usage: trace · trace back"],
   ])('%s is one clear line', async (line, message) => {
     expect((await run(['1', line])).error).toBe(message)
   })
@@ -127,14 +128,3 @@ describe('TypeScript', () => {
   })
 })
 
-describe('completion', () => {
-  const words = (line: string): string[] => completeCommand(new Session(), line)?.[0] ?? []
-  it('knows commands, their words, kinds of events and files', () => {
-    expect(words('rec')).toEqual(['record '])
-    expect(words('record st')).toEqual(['start', 'stop', 'status'])
-    expect(words('events mmio-w')).toEqual(['mmio-write'])
-    expect(words(`registers load ${folder}/map.j`)).toEqual([`${folder}/map.json`])
-    expect(words('create n')).toContain('nvme')
-    expect(completeCommand(new Session(), 'Math.ma')).toBeUndefined()
-  })
-})

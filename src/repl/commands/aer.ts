@@ -16,7 +16,7 @@ const aer: Command = {
     const sent = session.function().aer.inject(severity, bit === undefined ? {} : { bit: /^\d+$/.test(bit) ? Number(bit) : bit })
     return result(sent, sent === null ? 'recorded in its status register, but not sent: it is masked, or reporting is not enabled (no driver of the root port yet?)' : `sent a ${sent} error message`)
   },
-  complete: (_session, before) => (before.length === 1 ? [...errorSeverities] : isSeverity(before[1]) ? errorNames(before[1]) : []),
+  words: { BIT: (_session, [severity]) => (isSeverity(severity) ? errorNames(severity) : []) },
 }
 
 export const errorCommands = [aer]

@@ -36,6 +36,9 @@ function parseAnswer(session: Session, args: string[]): { place: string; width: 
   return { place: where!, width, value: cut(parseNumber(number), width) }
 }
 
+const isBreak = ({ action }: Rule): boolean => action === 'break'
+const isAnswer = (rule: Rule): boolean => !isBreak(rule)
+
 const answer: Command = {
   name: 'answer',
   forms: ['', 'PLACE[.b|.w|.l|.q] VALUE', 'delete N|all', 'default memory|ones'],
@@ -43,7 +46,6 @@ const answer: Command = {
   examples: ['answer bar0+8.l 0xdeadbeef', 'answer', 'answer delete all', 'answer default ones'],
   run(session, args) {
     const { player } = session.device()
-    const isAnswer = ({ action }: Rule) => action !== 'break'
     if (args.length === 0) return list(player.rules.filter(isAnswer), 'the device answers alone')
     if (args[0] === 'delete') {
       removeRules(player, args[1], isAnswer)
@@ -65,13 +67,10 @@ const answer: Command = {
     })
     return undefined
   },
-  complete: (session, before) => (before.length === 1 ? ['delete', 'default', ...places(session)] : before[0] === 'default' ? ['memory', 'ones'] : []),
+  words: { N: (session) => numbers(session, isAnswer) },
 }
 
-/** Registers by name, else the BARs. */
-export function places(session: Session): string[] {
-  return [...session.function().bars.keys()].flatMap((bar) => [`bar${bar}+0x`, ...(session.registers(bar) ?? []).filter(({ name }) => !name.includes('%')).map(({ name }) => `bar${bar}.${name}`)])
-}
+const numbers = (session: Session, mine: (rule: Rule) => boolean): string[] => session.device().player.rules.filter(mine).map(({ id }) => String(id))
 
 const accessKinds: readonly string[] = ['mmio-read', 'mmio-write']
 
@@ -82,7 +81,6 @@ const stop: Command = {
   examples: ['break mmio-read bar0+8', 'break', 'break delete all'],
   run(session, args) {
     const { player } = session.device()
-    const isBreak = ({ action }: Rule) => action === 'break'
     if (args.length === 0) return list(player.rules.filter(isBreak), 'no break is set')
     if (args[0] === 'delete') {
       removeRules(player, args[1], isBreak)
@@ -95,7 +93,7 @@ const stop: Command = {
     const rule = player.add({ kinds: kinds.length > 0 ? kinds : ['mmio-read', 'mmio-write'], bar, from, to, action: 'break', text: `break ${args.join(' ')}` })
     return result(describeRule(rule), `break ${rule.id} is set`)
   },
-  complete: (session, before) => (before.length === 1 ? ['delete', ...accessKinds, ...places(session)] : places(session)),
+  words: { N: (session) => numbers(session, isBreak) },
 }
 
 /** The access that has stood longest at a break. */
@@ -113,14 +111,12 @@ const goOn: Command = {
   summary: 'let the driver go on from the break that it has stood at longest, or from all; a read gets what the device answers',
   examples: ['continue', 'continue all'],
   run(session, args) {
-    if (args.length > 0 && args[0] !== 'all') throw new UsageError(`continue ${args[0]}? it is \`continue\` or \`continue all\``)
     do {
       const { device, halt } = stopped(session)
       device.player.resume(halt)
     } while (args[0] === 'all' && session.halted > 0)
     return undefined
   },
-  complete: () => ['all'],
 }
 
 const reply: Command = {
@@ -149,13 +145,11 @@ const trace: Command = {
       const rows = standing.map(({ device, halt }) => ({ device: device.name, break: halt.rule.id, ...halt.access }))
       return result(rows, standing.map(({ device, halt }) => describeHalt(session, device, halt)).join('\n') || 'no driver stands at a break')
     }
-    if (args[0] !== 'back') throw new UsageError(`trace ${args[0]}? it is \`trace back\`; recordings are looked into by \`sh pciem trace …\``)
     const { device, halt } = stopped(session)
     const { pid, frames } = stackOf(session, device, halt)
     if (frames.length === 0) throw new PciemError(`task ${pid} has no stack to show: it runs`)
     return result({ pid, frames }, frames.map((frame, at) => `#${String(at).padEnd(2)} ${frame}`).join('\n'))
   },
-  complete: () => ['back'],
 }
 
 export const answerCommands = [answer, stop, goOn, reply, trace]

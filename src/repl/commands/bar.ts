@@ -6,7 +6,6 @@ import { type Command, result } from '../command.js'
 import { cut, hex, parseCount } from '../number.js'
 import { type BarTarget, parseBarTarget } from '../parse.js'
 import type { Session } from '../session.js'
-import { places } from './answer.js'
 
 function barOf(session: Session, index: number): Bar {
   const { bars } = session.function()
@@ -54,7 +53,7 @@ function access(session: Session, word: string): { value: bigint; text: string }
 
 const bar: Command = {
   name: 'bar',
-  forms: ['', 'barN+OFFSET[.b|.w|.l|.q][=VALUE[:MASK]]…', 'dump N [OFFSET [LENGTH]]', 'fill N OFFSET LENGTH BYTE'],
+  forms: ['', 'barN+OFFSET[.b|.w|.l|.q][=VALUE[:MASK]]…', 'dump BAR [OFFSET [LENGTH]]', 'fill BAR OFFSET LENGTH BYTE'],
   summary: "list the BARs, or read and write their memory as the device's owner; a line may begin with the register itself",
   examples: ['bar', 'bar0+0x14.l', 'bar0+0x14.l=1', 'bar0.CSTS', 'bar dump 0 0 64'],
   run(session, args) {
@@ -80,10 +79,6 @@ const bar: Command = {
     }
     const read = args.map((word) => access(session, word))
     return result(read.length === 1 ? read[0]!.value : read.map((r) => r.value), read.map((r) => r.text).join('\n'))
-  },
-  complete(session, before) {
-    if (before.length === 1) return ['dump', 'fill', ...places(session)]
-    return before.length === 2 && (before[0] === 'dump' || before[0] === 'fill') ? [...session.function().bars.keys()].map(String) : places(session)
   },
 }
 

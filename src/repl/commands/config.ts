@@ -59,7 +59,6 @@ const cfg: Command = {
     const text = read.map((r) => `${r.register} = ${hex(r.value, r.width)}${'decoded' in r ? `  ${r.decoded}` : ''}`).join('\n')
     return result(read.length === 1 ? read[0]!.value : read.map((r) => r.value), text)
   },
-  complete: () => ['dump', 'caps', ...configRegisterNames, 'CAP_PM', 'CAP_EXP', 'CAP_MSIX'],
 }
 
 export const configCommands = [cfg]

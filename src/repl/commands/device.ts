@@ -5,13 +5,11 @@ import { hex } from '../number.js'
 import { type Command, result } from '../command.js'
 import { parseCount } from '../number.js'
 import { parseArguments } from '../parse.js'
-import { modelNames } from '../../model.js'
 import type { Session } from '../session.js'
-import { fileName } from '../words.js'
 
 const create: Command = {
   name: 'create',
-  forms: ['MODEL [KEY=VALUE…] [dma=soft|direct]', 'device vendor=ID device=ID [class=ID] [barN=SIZE[:sync|:direct]…] [rom=SIZE] [vectors=N] [caps=NAME[:OPTION[=VALUE]]…[,NAME…]] [bus=host] [msi=N] [intx=A] [dma=soft|direct]'],
+  forms: ['MODEL [KEY=VALUE…]', 'device vendor=ID device=ID [class=ID] [barN=SIZE[:sync|:direct]…] [rom=SIZE] [vectors=N] [caps=NAME[:OPTION[=VALUE]]…[,NAME…]] [bus=host] [msi=N] [intx=A] [dma=soft|dma=direct]'],
   summary: "create a device from a model (nvme, edu, or a file), or a bare one that you play by hand; `start` lets drivers see it",
   examples: ['create nvme size=64M', 'create device vendor=0x1234 device=0x11e8 bar0=4K:sync vectors=4', 'create device vendor=0x1234 device=0x11e9 bar0=4K msi=8 intx=A', 'create device vendor=0x1234 device=0x11e8 bar0=4K caps=pcie:speed=16:width=8,aer,dsn:serial=0x1122334455667788'],
   async run(session, args) {
@@ -20,10 +18,7 @@ const create: Command = {
     const device = await session.create(model, parseOptions(options))
     return result({ device: device.name, bdf: device.fn.bdf }, `${device.name} is ${device.model} at ${device.fn.bdf}; \`start\` lets drivers bind`)
   },
-  complete: (_session, before) => (before.length === 1 ? [...modelNames(), 'device', fileName] : before[0] === 'device' ? bareWords : []),
 }
-
-const bareWords = ['vendor=', 'device=', 'class=', 'bar0=', 'bar2=', 'bar4=', 'vectors=']
 
 function parseOptions(words: string[]): Record<string, string> {
   return Object.fromEntries(
@@ -79,7 +74,6 @@ const use: Command = {
     session.use(args[0] ?? '')
     return undefined
   },
-  complete: (session) => session.devices.map((device) => device.name),
 }
 
 const remove: Command = {
@@ -93,7 +87,6 @@ const remove: Command = {
     await session.remove(session.device(), options.has('surprise'))
     return undefined
   },
-  complete: (session) => [...session.devices.map((device) => device.name), '--surprise'],
 }
 
 const mark: Command = {

@@ -78,13 +78,6 @@ const dma: Command = {
     dma.write(iova, bytesOf(rest))
     return undefined
   },
-  complete(session, before) {
-    if (before.length === 1) return ['read', 'write', 'atomic', 'prp', 'maps']
-    if (before[1] === 'atomic' && before.length === 2) return Object.keys(atomicOps)
-    if (before[1] === 'prp' && before.length === 2) return ['read', 'write']
-    if (before[1] === 'maps') return ['--history']
-    return session.function().dma.maps().map((map) => hex(map.iova))
-  },
 }
 
 const irq: Command = {
@@ -100,7 +93,6 @@ const irq: Command = {
     else irq.inject(parseCount(what, 'vector'))
     return undefined
   },
-  complete: (_session, before) => (before.length === 1 ? ['assert', 'deassert', 'pulse'] : []),
 }
 
 export const dmaCommands = [irq, dma]

@@ -5,7 +5,6 @@ import { PciemError, UsageError } from '../../errors.js'
 import { type Command, result } from '../command.js'
 import { parseCount } from '../number.js'
 import { parseArguments } from '../parse.js'
-import { driverNames } from '../words.js'
 
 const execute = promisify(execFile)
 
@@ -34,7 +33,6 @@ const bind: Command = {
     const driver = await fn.waitForDriver(timeout)
     return result(driver, `${fn.bdf} is bound to ${driver}`)
   },
-  complete: (_session, before) => (before.length === 1 ? [...driverNames(), '--timeout'] : ['--timeout']),
 }
 
 const unbind: Command = {
@@ -52,7 +50,7 @@ const unbind: Command = {
 
 const lspci: Command = {
   name: 'lspci',
-  forms: ['[ARGUMENTS]'],
+  forms: ['[ARGUMENT…]'],
   summary: "what lspci says of the session's device (-nn -k unless arguments are given)",
   examples: ['lspci', 'lspci -vvv'],
   async run(session, args) {

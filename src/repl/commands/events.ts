@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { PciemError, UsageError, exitCodes } from '../../errors.js'
 import { type Command, type Result, result } from '../command.js'
-import { type EventFilter, describeFilter, kindWords, parseFilter } from '../event-filter.js'
+import { type EventFilter, describeFilter, parseFilter } from '../event-filter.js'
 import { parseCount } from '../number.js'
 import { parseArguments } from '../parse.js'
 import type { TraceEvent } from '../../trace/event.js'
 import type { Halt } from '../player.js'
 import type { Session } from '../session.js'
-import { places } from './answer.js'
 
 function filterOf(session: Session, words: readonly string[]): EventFilter {
   return parseFilter(words, (bar) => session.registers(bar))
@@ -25,7 +24,7 @@ const verbs = ['on', 'off', 'pause', 'resume', 'last', 'filter']
 
 const events: Command = {
   name: 'events',
-  forms: ['', 'on | off | pause | resume', 'KIND… | PLACE', 'last [COUNT] [KIND…] [PLACE]', 'filter [KIND…] [PLACE]'],
+  forms: ['', 'on|off|pause|resume', 'KIND… [PLACE]', 'PLACE', 'last [COUNT] [KIND…] [PLACE]', 'filter [KIND…] [PLACE]'],
   summary: 'show transactions as they happen (all, or those of some kinds or at a place), or the newest ones',
   examples: ['events on', 'events mmio-write bar0+0x1000..0x1fff', 'events last 50 mmio-write bar0', 'events pause', 'events resume', 'events filter', 'events off'],
   run(session, args) {
@@ -46,7 +45,6 @@ const events: Command = {
     else session.live = verb === 'pause' ? 'paused' : verb === 'off' ? 'off' : 'on'
     return undefined
   },
-  complete: (session, before) => [...(before.length === 1 ? verbs : []), ...kindWords, ...(session.current ? places(session) : [])],
 }
 
 /** Calls `subscribe` with what ends the wait, and fails after the timeout or when ^C cancels. */
@@ -92,7 +90,6 @@ const wait: Command = {
     session.waited = session.log.total
     return result(event, session.formatEvent(event))
   },
-  complete: (session) => ['break', ...kindWords, ...(session.current ? places(session) : []), '--timeout', '--seen'],
 }
 
 function parseSeconds(text: string): number {

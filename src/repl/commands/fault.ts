@@ -90,12 +90,7 @@ const fault: Command = {
     const added = faults.add({ ...parseRule(session, args), func: session.function().num })
     return result(added, `fault ${added}; \`fault clear ${added}\` takes it back`)
   },
-  complete(session, before) {
-    if (before.length === 1) return [...faultKindNames.filter((name) => name !== 'mmio'), 'remove', 'list', 'clear']
-    if (before[1] === 'clear') return session.device().slot.faults.list().map((one) => String(one.id))
-    const bars = before[1]?.startsWith('mmio') ? [...session.function().bars.keys()].map((index) => `bar${index}+0x`) : []
-    return [...bars, 'value=', 'flip=', 'drop', 'duplicate', 'delay=', 'count=', 'after=']
-  },
+  words: { ID: (session) => session.device().slot.faults.list().map(({ id }) => String(id)) },
 }
 
 export const faultCommands = [fault]

@@ -52,12 +52,6 @@ const p2p: Command = {
     const bytes = await p2p.read(address, parseCount(rest[0], 'length'))
     return result(bytes, hexdump(bytes, address))
   },
-  complete(session, before) {
-    if (before.length === 1) return ['allow', 'deny', 'read', 'write']
-    const names = session.devices.map((device) => device.name)
-    if (before[1] === 'allow' || before[1] === 'deny') return before.length === 2 ? names : ['r', 'w', 'rw']
-    return names.map((name) => `${name}:bar0+0x`)
-  },
 }
 
 export const p2pCommands = [p2p]

@@ -7,7 +7,6 @@ import type { Device } from '../device.js'
 import { parseCount } from '../number.js'
 import { parseArguments } from '../parse.js'
 import type { Session } from '../session.js'
-import { fileName } from '../words.js'
 
 const optionKinds = { force: 'flag', lossy: 'flag', filter: 'value', ring: 'value', trigger: 'value', 'max-size': 'value', 'max-time': 'value', rotate: 'value' } as const
 
@@ -53,11 +52,11 @@ const record: Command = {
   name: 'record',
   forms: [
     'start FILE [--force] [--filter KINDS] [--lossy]',
-    'start FILE --max-size SIZE | --max-time TIME [--rotate N]',
+    'start FILE [--max-size SIZE] [--max-time TIME] [--rotate N]',
     'start FILE --ring SIZE [--trigger WHAT]',
-    'mark TEXT',
+    'mark TEXT…',
     'stop',
-    'status',
+    '[status]',
   ],
   summary: "write every transaction of the device to a trace file (start before `start` to have the driver's probe in it)",
   examples: ['record start /tmp/nvme.pciem', 'record start /tmp/last.pciem --ring 64M --trigger oops', 'record mark here', 'record stop'],
@@ -76,10 +75,8 @@ const record: Command = {
       return undefined
     }
     if (verb === 'stop') return finish(await device.recordStop())
-    if (verb === 'status' || verb === undefined) return status(device)
-    throw new UsageError(`record ${verb}? it is start, mark, stop or status`)
+    return status(device)
   },
-  complete: (_session, before) => (before.length === 1 ? ['start', 'mark', 'stop', 'status'] : [fileName, ...Object.keys(optionKinds).map((name) => `--${name}`)]),
 }
 
 export const recordCommands = [record]

@@ -107,10 +107,6 @@ const register: Command = {
     if (verb === 'set' || verb === 'clear') return update(session, verb, rest)
     return describe(session, placeOf(session, verb), rest)
   },
-  complete(session, before) {
-    if (before.length === 1) return ['interrupt', 'set', 'clear', ...[...session.function().bars.keys()].map((i) => `bar${i}+0x`)]
-    return before[1] === 'interrupt' ? ['enable=', 'mask=', 'vector=', 'off'] : ['rw=', 'w1c=', 'w1s=', 'rc=', 'target=', 'count=']
-  },
 }
 
 export const registerCommands = [register]

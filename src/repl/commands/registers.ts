@@ -5,7 +5,6 @@ import { type Command, result } from '../command.js'
 import { hex, parseCount } from '../number.js'
 import { readRegisterFile } from '../register-file.js'
 import type { Session } from '../session.js'
-import { fileName } from '../words.js'
 
 /** The rows of a repeated register that are worth listing. */
 const manyRows = 8
@@ -47,7 +46,6 @@ const registers: Command = {
     const count = [...maps.values()].reduce((sum, map) => sum + map.length, 0)
     return result(count, `${count} registers have names now`)
   },
-  complete: (_session, before) => (before.length === 1 ? ['load'] : [fileName]),
 }
 
 export const registerMapCommands = [registers]

@@ -53,7 +53,7 @@ const sleep: Command = {
 
 const sh: Command = {
   name: 'sh',
-  forms: ['COMMAND…'],
+  forms: ['LINE'],
   summary: 'run a shell command beside the session; its failure is an error',
   examples: ['sh dd if=/dev/nvme0n1 of=/dev/null bs=4k count=1'],
   raw: true,

@@ -12,7 +12,7 @@ function text({ id, bar, offset, width, reads, hits, lost, places }: Watch): str
 
 const watch: Command = {
   name: 'watch',
-  forms: ['barN+OFFSET[.b|.w|.l|.q] [w|rw]', 'list'],
+  forms: ['barN+OFFSET[.b|.w|.l|.q] [w|rw]', '[list]'],
   summary: "report the driver's writes (or reads, too) to a place of a direct range, which does not trap otherwise: `watch` events, after the access; the CPUs have four debug registers for it",
   examples: ['watch bar0+0x2010.l w', 'watch list'],
   run(session, args) {
@@ -27,10 +27,6 @@ const watch: Command = {
     const found = session.device().slot.watches().find((one) => one.id === id)
     return result(id, found ? text(found) : '')
   },
-  complete(session, before) {
-    if (before.length === 1) return ['list', ...[...session.function().bars.keys()].map((i) => `bar${i}+0x`)]
-    return before.length === 2 && before[1] !== 'list' ? ['w', 'rw'] : []
-  },
 }
 
 const unwatch: Command = {
@@ -43,7 +39,6 @@ const unwatch: Command = {
     session.device().slot.unwatch(parseCount(args[0]!, 'watchpoint'))
     return undefined
   },
-  complete: (session, before) => (before.length === 1 ? session.device().slot.watches().map(({ id }) => String(id)) : []),
 }
 
 export const watchCommands = [watch, unwatch]
