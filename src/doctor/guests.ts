@@ -3,7 +3,7 @@
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { describeError } from '../errors.js'
-import { kvmUsable, readVerdict } from '../vm/accelerator.js'
+import { kvmUsable, readVerdict, verdictPath } from '../vm/accelerator.js'
 import { findKernel, moduleFor } from '../vm/kernels.js'
 import { projectRoot } from '../paths.js'
 import { findQemu } from '../vm/qemu.js'
@@ -73,7 +73,7 @@ function kvm(): Check {
   const verdict = readVerdict()
   if (usable !== true) return { name: 'KVM', ok: false, optional: true, found: `guests are emulated: ${usable.split(';')[0]}`, mend: usable.split('; ')[1] }
   if (verdict && !verdict.works) {
-    const mend = `rm the cache's kvm.json to try again; guests run without KVM, only slower`
+    const mend = `to try again \`rm ${verdictPath()}\`; guests run without KVM, only slower`
     return { name: 'KVM', ok: false, optional: true, found: `guests are emulated: ${verdict.reason}`, mend }
   }
   return { name: 'KVM', ok: true, found: verdict ? 'works' : 'usable; the first guest will show whether it works' }

@@ -77,27 +77,29 @@ function headers(): Check {
   const ok = existsSync(`${path}/Makefile`)
   const debian = release().endsWith('-amd64')
   const mend = debian ? `apt-get install linux-headers-${release()}` : `install what this kernel was built from, so that ${path} leads there; or use \`bin/pciem vm\``
-  return { name: 'kernel headers', ok, found: ok ? path : `none for ${release()}`, mend }
+  // They build the module; what is loaded needs them no more.
+  return { name: 'kernel headers', ok, optional: loaded(), found: ok ? path : `none for ${release()}`, mend }
 }
+
+const loaded = (): boolean => existsSync('/sys/module/pciem')
 
 function moduleBuilt(): Check {
   const path = moduleFor(release())
-  const loaded = existsSync('/sys/module/pciem')
-  return { name: 'module', ok: loaded || existsSync(path), found: existsSync(path) ? path : loaded ? 'loaded from elsewhere' : `not built for ${release()}`, mend: 'make load' }
+  const built = existsSync(path)
+  return { name: 'module', ok: built || loaded(), found: built ? path : loaded() ? 'loaded from elsewhere' : `not built for ${release()}`, mend: 'make load' }
 }
 
 function moduleLoaded(): Check {
-  const ok = existsSync('/sys/module/pciem')
-  return { name: 'module loaded', ok, found: ok ? 'yes' : 'no', mend: 'make load' }
+  return { name: 'module loaded', ok: loaded(), found: loaded() ? 'yes' : 'no', mend: 'make load' }
 }
 
 /** Whether what is loaded was built from the same sources as what is built. */
 function moduleCurrent(): Check {
   const name = 'module current'
-  const loaded = read('/sys/module/pciem/srcversion')?.trim()
+  const running = read('/sys/module/pciem/srcversion')?.trim()
   const built = builtSrcversion(moduleFor(release()))
-  if (loaded === undefined || built === undefined) return { name, ok: true, optional: true, found: 'nothing to compare' }
-  return { name, ok: loaded === built, optional: true, found: loaded === built ? `srcversion ${loaded}` : `loaded is ${loaded}, built is ${built}`, mend: 'rmmod pciem && make load' }
+  if (running === undefined || built === undefined) return { name, ok: true, optional: true, found: 'nothing to compare' }
+  return { name, ok: running === built, optional: true, found: running === built ? `srcversion ${running}` : `loaded is ${running}, built is ${built}`, mend: 'rmmod pciem && make load' }
 }
 
 /** A module's own sections say `srcversion=…` in plain text. */

@@ -1,10 +1,22 @@
 // SPDX-License-Identifier: MIT
 import { UsageError } from '../errors.js'
 import { parseFilter, parsePlace } from './event-filter.js'
-import type { AccessKind, Handler } from './player.js'
+import type { Access, AccessKind, Handler } from './player.js'
+import type { EventKind, TraceEvent } from '../trace/event.js'
 import type { Session } from './session.js'
 
 const usage = "on(KIND, [PLACE,] handler), e.g. on('mmio-read', 'bar0.STATUS', () => 1n) or on('irq', (event) => …)"
+
+type Family = 'cfg' | 'mmio' | 'io' | 'dma' | 'p2p'
+type Answer = bigint | number | undefined | void
+
+/** The types of the prompt's `on`; each gives back what ends it. */
+export interface On {
+  (kind: 'mmio-read', place: string, handler: (access: Access) => Answer | PromiseLike<Answer>): () => void
+  (kind: 'mmio-write', place: string, handler: (access: Access) => unknown): () => void
+  (kind: EventKind | Family, handler: (event: TraceEvent) => unknown): () => void
+  (kind: Exclude<EventKind, AccessKind> | Family, place: string, handler: (event: TraceEvent) => unknown): () => void
+}
 
 /**
  * `on('mmio-read', PLACE, handler)` answers reads, `on('mmio-write', PLACE, handler)` is told of writes in the

@@ -178,7 +178,9 @@ export class Player {
   }
 
   private failed(text: string, error: unknown): void {
-    this.events.notice(`${text}: ${error instanceof PciemError ? '' : `${(error as Error)?.name ?? 'thrown'}: `}${describeError(error)}`)
+    // An error of the prompt's own context says its class by itself.
+    const name = error instanceof Error && !(error instanceof PciemError) ? `${error.name}: ` : ''
+    this.events.notice(`${text}: ${name}${describeError(error)}`)
   }
 
   private barOf(index: number): Bar {

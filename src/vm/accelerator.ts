@@ -59,7 +59,7 @@ export function writeVerdict(works: boolean, reason: string, cache = cacheFolder
   writeFileSync(verdictPath(cache), `${JSON.stringify({ bootId: bootId(), works, reason } satisfies KvmVerdict)}\n`)
 }
 
-const verdictPath = (cache: string): string => join(cache, 'kvm.json')
+export const verdictPath = (cache = cacheFolder()): string => join(cache, 'kvm.json')
 
 function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()

@@ -62,15 +62,18 @@ onEachGuest('bad input', (guest) => {
     await refused(guest, asNobody('replay', golden), 4, denied)
     await refused(guest, asNobody('record', '-o', '/tmp/t.pciem'), 4, denied)
     await refused(guest, asNobody('-c', 'create edu'), 1, denied)
+    expect((await guest.run(asNobody('doctor'))).stdout).toMatch(/^ {2}MISS {2}\/dev\/pciem +no permission.*\n +mend: run pciem as root/m)
   })
 
   it('without the module, what needs a device says how to load it', async () => {
     const absent = /^pciem: (-c:1: )?\/dev\/pciem: no such device: is the module loaded\? run `make load`, or work inside `bin\/pciem vm`$/m
+    expect(await guest.ok(pciem('doctor'))).toMatch(/^This machine: ready$/m)
     await guest.ok('rmmod pciem')
     try {
       await refused(guest, pciem('run', 'edu', '--', 'true'), 4, absent)
       await refused(guest, pciem('replay', golden), 4, absent)
       await refused(guest, pciem('-c', 'create edu'), 1, absent)
+      expect((await guest.run(pciem('doctor'))).stdout).toMatch(/^This machine: not ready\n[^]*^ {2}MISS {2}module loaded +no\n +mend: make load$/m)
     } finally {
       await guest.ok(`insmod build/kernel-${guest.release}/pciem.ko`)
     }

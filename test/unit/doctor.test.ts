@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, test } from 'vitest'
-import { availableMiB, guestSection } from '../../src/doctor/guests.js'
-import { missingOptions } from '../../src/doctor/host.js'
+import { availableMiB, buildSection, guestSection } from '../../src/doctor/guests.js'
+import { hostSection, missingOptions } from '../../src/doctor/host.js'
 import { formatReport, usable, type Section } from '../../src/doctor/report.js'
 
 describe('the kernel config', () => {
@@ -34,6 +34,20 @@ describe('a section', () => {
 test('available memory is read as the kernel writes it', () => {
   expect(availableMiB('MemTotal:       24 kB\nMemAvailable:    2097152 kB\n')).toBe(2048)
   expect(availableMiB('')).toBeUndefined()
+})
+
+test('whatever is missing has a mend that can be typed', () => {
+  const { PATH, PCIEM_CACHE } = process.env
+  Object.assign(process.env, { PATH: '/nonexistent', PCIEM_CACHE: '/nonexistent/pciem' })
+  try {
+    const missing = [hostSection(), guestSection(), buildSection()].flatMap(({ checks }) => checks.filter(({ ok }) => !ok))
+    const names = missing.map(({ name }) => name)
+    for (const name of ['QEMU', 'kernel 6.1', 'kernel 6.12', 'gcc', 'g++', 'make', 'xz']) expect(names).toContain(name)
+    for (const { name, mend } of missing) expect(mend, name).toMatch(/^(apt-get install|make|npm ci|rmmod)|`[^`]+`/)
+  } finally {
+    Object.assign(process.env, { PATH, PCIEM_CACHE })
+    if (PCIEM_CACHE === undefined) delete process.env.PCIEM_CACHE
+  }
 })
 
 test('without guest kernels the mend is make setup', () => {

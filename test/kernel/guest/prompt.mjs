@@ -50,10 +50,10 @@ let terminal
 await claim('events as fast as a driver makes them take neither a key nor an event from who types', async () => {
   terminal = await openEdu({ columns: 120, rows: 30 })
   await terminal.enter('events on')
-  await terminal.enter('var seconds = new Map(); log.onRecord((view, start) => { const at = view.getBigUint64(start + 16, true) / 10n ** 9n; seconds.set(at, (seconds.get(at) ?? 0) + 1) }); 0', '0')
   const before = await valueOf(terminal, 'log.total')
   const file = driverFile()
-  const load = spawn('sh', ['-c', `i=0; while [ $i -lt 12 ]; do echo "hammer 20000 1 1" >${file}; i=$((i+1)); done`])
+  // At full speed, but with time between: the tools of an emulated machine are slower than its traps.
+  const load = spawn('sh', ['-c', `i=0; while [ $i -lt 8 ]; do echo "hammer 20000 1 1" >${file}; sleep 1; i=$((i+1)); done`])
   const loaded = new Promise((resolve) => load.on('exit', resolve))
   const text = 'the quick brown fox jumps over the lazy dog 0123456789 '.repeat(2)
   for (const key of `var typed = "${text}"`) {
@@ -64,12 +64,13 @@ await claim('events as fast as a driver makes them take neither a key nor an eve
   await terminal.enter('')
   await terminal.enter('events off')
   const made = await valueOf(terminal, 'log.total') - before
-  const [typed, lost, busiest] = await valueOf(terminal, '[typed, String(session.lost), Math.max(...seconds.values())]')
-  console.log(`${made} events, ${busiest} in the busiest second`)
+  await terminal.enter('var newest = log.last(16000, {})')
+  const [typed, lost, rate] = await valueOf(terminal, '[typed, String(session.lost), newest.length / Number(newest.at(-1).time - newest[0].time) * 1e9]')
+  console.log(`${made} events, ${Math.round(rate)} a second`)
   assert.equal(typed, text)
   assert.equal(lost, '0')
-  assert.ok(made > 12 * 20_000 * 2, `only ${made} events`)
-  assert.ok(busiest > 10_000, `only ${busiest} events in the busiest second`)
+  assert.ok(made > 8 * 20_000 * 2, `only ${made} events`)
+  assert.ok(rate > 20_000, `only ${rate} events a second`)
   assert.match(terminal.screen.history, /… and [\d,]+ more/)
 })
 
