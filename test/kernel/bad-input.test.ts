@@ -5,6 +5,7 @@
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { projectRoot } from '../../src/paths.js'
+import { commands } from '../../src/repl/commands/index.js'
 import { type Guest, onEachGuest } from '../harness/guest.js'
 
 const golden = join(projectRoot, 'test/trace/golden-v1.pciem')
@@ -48,7 +49,44 @@ const wrongLines: [string, string][] = [
   ['unbind', 'ANY has no driver bound'],
   ['bind no_such_driver', "no PCI driver 'no_such_driver' is loaded; `modprobe no_such_driver` first"],
   ['use dev7', "no device 'dev7'; `devices` lists them"],
-  ['record stop', 'ANY'],
+  ['create nosuch', "no model 'nosuch'; there are ANY, or give a file"],
+  ['create device vendor=1 device=2 bar0=3', 'ANY'],
+  ['create device vendor=1 device=2 msi=3', 'msi=3: MSI has 1, 2, 4, 8, 16 or 32 vectors'],
+  ['start --wiat', 'start has no option --wiat; did you mean --wait?'],
+  ['devices none', "devices: 'none'? usage: devices · devices all"],
+  ['remove dev7', "no device 'dev7'; `devices` lists them"],
+  ['mark', 'a mark needs a text'],
+  ['registers load /no/such/map.json', 'cannot read the register map /no/such/map.json: ANY'],
+  ['registers laod map.json', "registers: 'laod'? did you mean 'load'?"],
+  ['register bar0+0x10000.l rw=1', 'ANY'],
+  ['register bar0+0x10 wr=1', "register bar0+0x10: 'wr=1'? did you mean 'rw='?"],
+  ['watch bar0+0x10 x', "watch bar0+0x10: 'x'? did you mean 'w'?"],
+  ['unwatch 9', 'ANY'],
+  ['p2p allow dev7', "no device 'dev7'; `devices` lists them"],
+  ['p2p raed dev0:bar0+0 4', "p2p: 'raed'? did you mean 'read'?"],
+  ['fault mmio-read flop=1', "fault mmio-read: 'flop=1'? did you mean 'flip='?"],
+  ['fault irq 0', 'usage: ANY'],
+  ['aer fatal NoSuch', 'ANY'],
+  ['lspci --no-such', 'lspci has no option --no-such; usage: lspci [ARGUMENT…]'],
+  ['dmesg many', "'many' is not a number; write 4096, 0x1000, 0b101 or 4K"],
+  ['answer bar0+8.l', 'with what? e.g. `answer bar0+8.l 0xdeadbeef`'],
+  ['answer bar0+0x10000.l 1', 'bar0+0x10000: BAR0 ends at 0x10000'],
+  ['answer delete 9', 'no number 9 here; there is none'],
+  ['break bar9', "'bar9' is not a place; write bar0+0x10, bar0+0x10..0x1f or bar0.NAME"],
+  ['continue', 'no driver stands at a break; `break PLACE` sets one'],
+  ['continue now', "continue: 'now'? usage: continue [all]"],
+  ['reply 1', 'no driver stands at a break; `break PLACE` sets one'],
+  ['trace back', 'no driver stands at a break; `break PLACE` sets one'],
+  ['events mmio-wirte', "'mmio-wirte' is neither a kind of event (did you mean 'mmio-write'?) nor a place (bar0+0x1000..0x1fff, bar0.NAME)"],
+  ['events pause', 'the live view is off; `events on` first'],
+  ['wait irq --timeout 0.1', 'no such event within 0.1 s'],
+  ['help nosuch', "no command 'nosuch'; try `help`"],
+  ['expect bar0+0x10.l == 1', 'expected bar0+0x10.l == 1, but bar0+0x10.l is ANY'],
+  ['sleep long', 'how long? e.g. `sleep 0.5`'],
+  ['sh exit 7', '`exit 7` exited with 7'],
+  ['quit now', "quit: 'now'? usage: quit"],
+  ['record sotp', "record: 'sotp'? did you mean 'stop'?"],
+  ['record stop', 'not recording; `record start FILE` first'],
   ['record start /no/such/folder/t.pciem', 'cannot create /no/such/folder/t.pciem: its folder does not exist; make it first'],
   [`record start ${golden}`, `${golden} exists already; choose another name, or overwrite it with --force`],
 ]
@@ -87,11 +125,16 @@ onEachGuest('bad input', (guest) => {
 
   if (guest.point.smp === 1) return
 
+  it('is tried of every command', () => {
+    const tried = new Set(wrongLines.map(([line]) => line.split(/[ +.]/, 1)[0]))
+    for (const name of commands.keys()) expect(tried.has(name) || (name === 'bar' && tried.has('bar0')), name).toBe(true)
+  })
+
   let refusals: ({ message: string; status: number } | null)[] | undefined
   it.each(wrongLines.map(([line, message], index) => ({ line, message, index })))('the prompt refuses `$line`', async ({ message, index }) => {
     const stdin = JSON.stringify(wrongLines.map(([line]) => line))
     refusals ??= JSON.parse(await guest.ok(['node', 'test/kernel/guest/bad-input-lines.mjs'], { stdin })) as NonNullable<typeof refusals>
-    expect(refusals[index]).toEqual({ message: expect.stringMatching(new RegExp(`^-c:1: ${literal(message)}$`)), status: 1 })
+    expect(refusals[index]).toEqual({ message: expect.stringMatching(new RegExp(`^-c:1: ${literal(message)}$`)), status: message.startsWith('no such event') ? 124 : 1 })
   })
 
   it('a script that fails takes its devices along', async () => {

@@ -1,42 +1,13 @@
 // SPDX-License-Identifier: MIT
 //
 // Runs inside a guest with pciem.ko and pciem_test.ko loaded: the library against the real module,
-// played to a real driver. Prints one JSON line a claim: {claim, error?}.
+// played to a real driver. Most claims build on the device of the one before.
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Worker } from 'node:worker_threads'
-import { PciemError, Slot, uapi } from '../../../dist/src/index.js'
-
-const sh = (command, ...args) => execFileSync(command, args, { encoding: 'utf8' }).trim()
-const record = uapi.STRUCT.pciem_record
-const allOnes = 0xffff_ffff
-const ID = { offset: 0x00, value: 0x0100_00edn }
-const COUNTER = 0x28
-const SCRATCH = 0x1000
-const DIRECT = 0x2000
-
-// What the test driver knows: IDs, an ID register, MSI-X, traps and plain memory in one BAR.
-const options = {
-  ringEntries: 256,
-  functions: [
-    {
-      ids: { vendor: 0x1db7, device: 0x0e10, subsystemVendor: 0x1af4, subsystem: 0x1234, revision: 7, classCode: 0xff0000 },
-      bars: [
-        {
-          index: 0,
-          size: 0x10000,
-          ranges: [
-            { offset: 0, length: 0x1000, policy: 'sync' },
-            { offset: DIRECT, length: 0x1000, policy: 'direct' },
-          ],
-        },
-      ],
-      capabilities: [{ type: 'pm' }, { type: 'pcie' }, { type: 'msix', vectors: 8, bar: 0, tableOffset: 0x4000, pbaOffset: 0x5000 }],
-    },
-  ],
-}
+import { Slot, uapi } from '../../../dist/src/index.js'
+import { claim, command, until } from './claims.mjs'
+import { COUNTER, DIRECT, ID, SCRATCH, allOnes, drainInto, fails, normalAnswers, options, sh, thread } from './library-tools.mjs'
 
 let slot
 let fn
@@ -45,108 +16,25 @@ let answer
 let unsubscribe
 const events = []
 const records = []
-const ignored = () => {}
 
 function play(event) {
   events.push(event)
   if (event.type === 'mmio-read-request') answer(event)
 }
 
-/** The ID register, a counter that each read advances, and zeroes. */
-function answerNormally() {
-  let counter = 0n
-  answer = (event) => slot.respond(event.seq, event.offset === ID.offset ? ID.value : event.offset === COUNTER ? ++counter : 0n)
-}
-
-function drain() {
-  monitor.drain((view, start) => {
-    const at = (field) => start + record[field]
-    const length = view.getUint32(at('data_len'), true)
-    records.push({
-      kind: view.getUint8(at('kind')),
-      seq: view.getBigUint64(at('seq'), true),
-      cause: view.getBigUint64(at('cause'), true),
-      flags: view.getUint16(at('flags'), true),
-      bar: view.getUint8(at('bar')),
-      width: view.getUint8(at('width')),
-      addr: view.getBigUint64(at('addr'), true),
-      value: view.getBigUint64(at('value'), true),
-      data: new Uint8Array(view.buffer, start + record.sizeof, length).slice(),
-    })
-  })
-}
+const drain = () => drainInto(records, monitor)
+const driver = (line) => command(fn.bdf, line)
 
 const ofKind = (kind) => {
   drain()
   return records.filter((one) => one.kind === kind)
 }
 
-/** A thread that runs `body` with the library as `lib` and its data as `w`; next() is the next thing that it says. */
-function thread(body, data) {
-  const code = `const { parentPort, workerData: w } = require('node:worker_threads')
-    const say = (message) => parentPort.postMessage(message)
-    import(w.library).then(async (lib) => { ${body} })`
-  const library = new URL('../../../dist/src/index.js', import.meta.url).href
-  const worker = new Worker(code, { eval: true, workerData: { ...data, library } })
-  const waiting = []
-  const said = []
-  worker.on('message', (message) => (waiting.length > 0 ? waiting.shift()(message) : said.push(message)))
-  worker.on('error', (error) => console.error(error))
-  return {
-    worker,
-    next: async () => (said.length > 0 ? said.shift() : await new Promise((resolve) => waiting.push(resolve))),
-  }
-}
-
-// The test driver's commands run off this thread: their accesses need the answers that this thread gives.
-const commander = thread(
-  `const { readFileSync, writeFileSync } = require('node:fs')
-   parentPort.on('message', ({ file, command }) => {
-     try {
-       writeFileSync(file, command)
-       say({ out: readFileSync(file, 'utf8') })
-     } catch (error) {
-       say({ error: error.code })
-     }
-   })`,
-)
-commander.worker.unref()
-
-async function driver(command) {
-  commander.worker.postMessage({ file: `/sys/kernel/debug/pciem_test/${fn.bdf}`, command })
-  const { out, error } = await commander.next()
-  if (error) throw new Error(`${command}: ${error}`)
-  return out.split('\n').filter(Boolean).map((line) => JSON.parse(line))
-}
-
-async function until(condition, what, ms = 5000) {
-  for (const end = performance.now() + ms; performance.now() < end; await sleep(5)) if (condition()) return
-  assert.fail(`${what} did not come within ${ms} ms`)
-}
-
-const fails = (code, message) => (error) => {
-  assert.ok(error instanceof PciemError, String(error?.stack))
-  assert.equal(error.code, code)
-  assert.match(error.message, message)
-  assert.ok(!error.message.includes('\n'))
-  return true
-}
-
-async function claim(text, run) {
-  try {
-    await run()
-    console.log(JSON.stringify({ claim: text }))
-  } catch (error) {
-    console.log(JSON.stringify({ claim: text, error: String(error?.stack ?? error) }))
-    process.exitCode = 1
-  }
-}
-
-await claim('a device is on the bus as it was described, before any driver sees it', () => {
+await claim.keeping('a device is on the bus as it was described, before any driver sees it', () => {
   assert.deepEqual(Slot.list(), [])
   slot = Slot.create(options)
   fn = slot.functions[0]
-  answerNormally()
+  answer = normalAnswers(slot)
   monitor = slot.monitor({ ringSize: 1 << 20 })
   unsubscribe = slot.onEvent(play)
   assert.match(fn.bdf, /^f[0-9a-f]{3}:01:00\.0$/)
@@ -157,7 +45,7 @@ await claim('a device is on the bus as it was described, before any driver sees 
   assert.deepEqual([listed.slot, listed.ownerPid, listed.ids], [slot.id, process.pid, [{ func: 0, vendor: 0x1db7, device: 0x0e10 }]])
 })
 
-await claim('lspci and setpci see the config space that the owner sees', () => {
+await claim.keeping('lspci and setpci see the config space that the owner sees', () => {
   assert.match(sh('lspci', '-n', '-s', fn.bdf), /ff00: 1db7:0e10 \(rev 07\)/)
   assert.match(sh('lspci', '-vv', '-s', fn.bdf), /MSI-X: Enable- Count=8/)
   assert.equal(Number.parseInt(sh('setpci', '-s', fn.bdf, 'CAP_MSIX+2.w'), 16), fn.config.read(0x84 + 2, 2))
@@ -168,17 +56,17 @@ await claim('lspci and setpci see the config space that the owner sees', () => {
   assert.equal(BigInt(`0x${sh('setpci', '-s', fn.bdf, 'BASE_ADDRESS_0')}`) & ~0xfn, fn.bars.get(0).physAddr & 0xffff_fff0n)
 })
 
-await claim('start() lets the driver bind, with its reads answered from the event loop', async () => {
+await claim.keeping('start() lets the driver bind, with its reads answered from the event loop', async () => {
   slot.start()
   assert.equal(await fn.waitForDriver(10_000), 'pciem_test')
   assert.equal(slot.info().state, 'started')
-  await until(() => events.some((event) => event.type === 'bind'), 'the bind event')
+  await until('the bind event', () => events.some((event) => event.type === 'bind'))
   const request = events.find((event) => event.type === 'mmio-read-request')
   assert.deepEqual([request.bar, request.offset, request.width, request.func], [0, 0, 4, 0])
   assert.throws(() => slot.start(), fails('EBUSY', /started already/))
 })
 
-await claim('each read reaches the model once, and gets its own answer', async () => {
+await claim.keeping('each read reaches the model once, and gets its own answer', async () => {
   for (const expected of ['0x1', '0x2', '0x3']) {
     const [read] = await driver(`access r ${COUNTER} 4`)
     assert.equal(BigInt(read.value), BigInt(expected))
@@ -187,7 +75,7 @@ await claim('each read reaches the model once, and gets its own answer', async (
   assert.equal(BigInt(wide.value), ID.value)
 })
 
-await claim('writes arrive in order, and before the read behind them', async () => {
+await claim.keeping('writes arrive in order, and before the read behind them', async () => {
   events.length = 0
   await driver('access w 0x40 1 0xab')
   await driver('access w 0x42 2 0xcdef')
@@ -204,7 +92,7 @@ await claim('writes arrive in order, and before the read behind them', async () 
   )
 })
 
-await claim('a read that is answered with an error, or not at all, is all-ones', async () => {
+await claim.keeping('a read that is answered with an error, or not at all, is all-ones', async () => {
   answer = (event) => slot.respond(event.seq, 5n, false)
   assert.equal(Number((await driver('access r 4 4'))[0].value), allOnes)
   assert.equal(slot.info().timeouts, 0n)
@@ -213,10 +101,10 @@ await claim('a read that is answered with an error, or not at all, is all-ones',
   assert.equal(Number((await driver('access r 4 4'))[0].value), allOnes)
   assert.equal(slot.info().timeouts, 1n)
   assert.throws(() => slot.respond(late, 1n), fails('EINVAL', /no read waits for it/))
-  answerNormally()
+  answer = normalAnswers(slot)
 })
 
-await claim('the BAR memory is shared with the driver, behind traps and without', async () => {
+await claim.keeping('the BAR memory is shared with the driver, behind traps and without', async () => {
   const bar = fn.bars.get(0)
   for (const offset of [SCRATCH, DIRECT]) {
     bar.write(offset, 4, 0xfeed_f00dn)
@@ -231,7 +119,7 @@ await claim('the BAR memory is shared with the driver, behind traps and without'
   assert.ok(!seen.some((addr) => addr >= DIRECT && addr < DIRECT + 0x1000))
 })
 
-await claim('a range may answer in another way from now on', async () => {
+await claim.keeping('a range may answer in another way from now on', async () => {
   const bar = fn.bars.get(0)
   bar.setPolicy(SCRATCH, 16, 'sync')
   answer = (event) => slot.respond(event.seq, 0x77n)
@@ -239,13 +127,13 @@ await claim('a range may answer in another way from now on', async () => {
   bar.setPolicy(SCRATCH, 16, 'store', { report: 'reads' })
   events.length = 0
   assert.equal(BigInt((await driver(`access r ${SCRATCH} 4`))[0].value), bar.read(SCRATCH, 4))
-  await until(() => events.length > 0, 'the report of the read')
+  await until('the report of the read', () => events.length > 0)
   assert.deepEqual(events.map((event) => event.type), ['mmio-read'])
   assert.throws(() => bar.setPolicy(0, 0x1000, 'direct'), fails('EBUSY', /before start/))
-  answerNormally()
+  answer = normalAnswers(slot)
 })
 
-await claim('interrupts arrive, each on its own vector', async () => {
+await claim.keeping('interrupts arrive, each on its own vector', async () => {
   assert.throws(() => fn.irq.inject(3), fails('EBUSY', /has not enabled/))
   assert.throws(() => fn.irq.inject(8), fails('EINVAL', /no such vector/))
   await driver('irq request 4')
@@ -259,7 +147,7 @@ await claim('interrupts arrive, each on its own vector', async () => {
 })
 
 let buffer
-await claim('DMA reaches what the driver has mapped, and says what else it has not', async () => {
+await claim.keeping('DMA reaches what the driver has mapped, and says what else it has not', async () => {
   ;[buffer] = await driver('dma alloc 8192 coherent')
   const iova = BigInt(buffer.iova)
   const [mapping] = fn.dma.maps().filter((map) => map.iova === iova)
@@ -275,7 +163,7 @@ await claim('DMA reaches what the driver has mapped, and says what else it has n
   assert.equal(fn.dma.read(iova, 0).length, 0)
 })
 
-await claim('atomics work on the mapped memory', () => {
+await claim.keeping('atomics work on the mapped memory', () => {
   const iova = BigInt(buffer.iova)
   const word = (value) => fn.dma.write(iova, new Uint8Array(new BigUint64Array([value]).buffer))
   const now = () => new BigUint64Array(fn.dma.read(iova, 8).buffer)[0]
@@ -290,7 +178,7 @@ await claim('atomics work on the mapped memory', () => {
   assert.equal(now(), 0x0fn)
 })
 
-await claim('DMA against the mapping’s direction is refused', async () => {
+await claim.keeping('DMA against the mapping’s direction is refused', async () => {
   const [one] = await driver('dma alloc 4096 to-device')
   fn.dma.read(BigInt(one.iova), 64)
   assert.throws(() => fn.dma.write(BigInt(one.iova), new Uint8Array(64)), fails('EACCES', /direction forbids/))
@@ -298,14 +186,14 @@ await claim('DMA against the mapping’s direction is refused', async () => {
   assert.throws(() => fn.dma.read(BigInt(one.iova), 64), fails('EFAULT', /has unmapped it/))
 })
 
-await claim('what the device does names the access that it had taken last', async () => {
+await claim.keeping('what the device does names the access that it had taken last', async () => {
   answer = (event) => {
     fn.dma.write(BigInt(buffer.iova), Uint8Array.of(1, 2, 3, 4))
     fn.irq.inject(0)
     slot.respond(event.seq, 9n)
   }
   await driver('access r 0x50 4')
-  answerNormally()
+  answer = normalAnswers(slot)
   const [request] = ofKind(uapi.PCIEM_RECORD_MMIO_READ_REQUEST).slice(-1)
   const [dma] = ofKind(uapi.PCIEM_RECORD_DMA_WRITE).slice(-1)
   const [irq] = ofKind(uapi.PCIEM_RECORD_IRQ).slice(-1)
@@ -316,7 +204,7 @@ await claim('what the device does names the access that it had taken last', asyn
   assert.deepEqual([...dma.data], [1, 2, 3, 4])
 })
 
-await claim('a monitor has every transaction, marks included, without a gap', () => {
+await claim.keeping('a monitor has every transaction, marks included, without a gap', () => {
   slot.mark('grüße')
   const [mark] = ofKind(uapi.PCIEM_RECORD_MARK).slice(-1)
   assert.equal(new TextDecoder().decode(mark.data), 'grüße')
@@ -326,7 +214,7 @@ await claim('a monitor has every transaction, marks included, without a gap', ()
   assert.equal(monitor.lost, 0n)
 })
 
-await claim('unbind and bind run the driver while this thread goes on answering', async () => {
+await claim.keeping('unbind and bind run the driver while this thread goes on answering', async () => {
   events.length = 0
   await fn.unbind()
   assert.equal(fn.driver(), null)
@@ -338,14 +226,14 @@ await claim('unbind and bind run the driver while this thread goes on answering'
   answer = (event) => slot.respond(event.seq, 0n)
   await fn.unbind()
   await assert.rejects(fn.bind('pciem_test'), fails('ENODEV', /kernel's log/))
-  answerNormally()
+  answer = normalAnswers(slot)
   await fn.bind('pciem_test')
   const kinds = () => events.filter((event) => event.type.endsWith('bind')).map((event) => event.type)
-  await until(() => kinds().length >= 4, 'the last bind event')
+  await until('the last bind event', () => kinds().length >= 4)
   assert.deepEqual(kinds(), ['unbind', 'bind', 'unbind', 'bind'])
 })
 
-await claim('another thread can read the stream of a slot, by its number', async () => {
+await claim.keeping('another thread can read the stream of a slot, by its number', async () => {
   const reader = thread(
     `const monitor = lib.Slot.monitor(w.id, { lossy: true })
      say('ready')
@@ -361,7 +249,7 @@ await claim('another thread can read the stream of a slot, by its number', async
   assert.throws(() => Slot.monitor(slot.id + 1), fails('ENOENT', /no such slot/))
 })
 
-await claim('another thread can play the slot, and hand it back', async () => {
+await claim.keeping('another thread can play the slot, and hand it back', async () => {
   unsubscribe()
   const player = thread(
     `const slot = lib.Slot.adopt(w.handles)
@@ -384,12 +272,10 @@ await claim('another thread can play the slot, and hand it back', async () => {
   assert.notEqual(Number((await driver(`access r ${COUNTER} 4`))[0].value), 0xab)
 })
 
-let image
-await claim('an orderly removal runs the driver to its end, and the stream says so', async () => {
-  image = { value: fn.config.bytes(), writable: fn.config.bytes('writable'), w1c: fn.config.bytes('w1c') }
+await claim.keeping('an orderly removal runs the driver to its end, and the stream says so', async () => {
   await slot.remove()
   assert.equal(slot.info().state, 'removed')
-  await until(() => events.some((event) => event.type === 'removed'), 'the removed event')
+  await until('the removed event', () => events.some((event) => event.type === 'removed'))
   drain()
   const removal = records.findLastIndex((one) => one.kind === uapi.PCIEM_RECORD_REMOVE)
   assert.equal(records[removal].value, 0n)
@@ -400,7 +286,7 @@ await claim('an orderly removal runs the driver to its end, and the stream says 
   assert.throws(() => fn.dma.read(0x1000n, 4), fails('ENODEV', /has been removed/))
 })
 
-await claim('a closed slot is gone, and everything that it gave out is harmless', () => {
+await claim.keeping('a closed slot is gone, and everything that it gave out is harmless', () => {
   const { memory } = fn.bars.get(0)
   slot.close()
   slot.close()
@@ -411,87 +297,18 @@ await claim('a closed slot is gone, and everything that it gave out is harmless'
   assert.deepEqual(Slot.list(), [])
 })
 
-// From what the first driver did: its config writes and reads until it was bound.
-function probeSteps() {
-  const bind = records.findIndex((one) => one.kind === uapi.PCIEM_RECORD_BIND)
-  const base = { func: 0, flags: 0, lane: 0, cause: 0n, data: undefined }
-  return records.slice(0, bind).flatMap((one, index) => {
-    const step = { ...base, bar: one.bar, width: one.width, index: BigInt(index + 1), addr: one.addr, value: one.value, mask: 0xffff_ffff_ffff_ffffn }
-    if (one.kind === uapi.PCIEM_RECORD_CFG_WRITE && (one.flags & uapi.PCIEM_RF_ORIGIN_MASK) === uapi.PCIEM_RF_ORIGIN_DRIVER) return [{ ...step, op: uapi.PCIEM_SEQ_EXPECT_CFG_WRITE }]
-    if (one.kind === uapi.PCIEM_RECORD_MMIO_READ_REQUEST) return [{ ...step, op: uapi.PCIEM_SEQ_EXPECT_MMIO_READ, value: ID.value }]
-    return []
-  })
-}
-
-function recorded() {
-  const config = { ...image, value: image.value.slice() }
-  new DataView(config.value.buffer).setUint16(4, 0, true)
-  const [described] = options.functions
-  const bars = [{ ...described.bars[0], ranges: [] }]
-  return Slot.create({ functions: [{ ...described, bars, capabilities: [], config }], sequencer: { window: 64 } })
-}
-
-await claim('the sequencer plays the device by itself, from a whole config image', async () => {
-  slot = recorded()
-  fn = slot.functions[0]
-  assert.deepEqual(fn.ids, options.functions[0].ids)
-  const seen = []
-  slot.onEvent((event) => seen.push(event))
-  const steps = probeSteps()
-  assert.ok(steps.length >= 2, `only ${steps.length} steps`)
-  const mark = { ...steps[0], op: uapi.PCIEM_SEQ_DO_MARK, index: steps.at(-1).index + 1n, value: 99n, addr: 0n, mask: 0n }
-  assert.equal(slot.pushSteps([...steps, mark], true), true)
-  slot.start()
-  assert.equal(await fn.waitForDriver(10_000), 'pciem_test')
-  await until(() => seen.some((event) => event.type === 'seq-done'), 'the end of the sequence')
-  const status = slot.sequencerStatus()
-  assert.deepEqual([status.state, status.matched, status.pending, status.divergence], ['done', BigInt(steps.length), 0n, undefined])
-  assert.equal(seen.find((event) => event.type === 'seq-mark').value, 99n)
-  await slot.remove({ surprise: true })
-  slot.close()
-})
-
-await claim('a window that is full takes nothing', () => {
-  slot = recorded()
-  const step = { op: uapi.PCIEM_SEQ_DO_MARK, func: 0, bar: 0xff, width: 0, flags: 0, lane: 0, cause: 0n, addr: 0n, value: 0n, mask: 0n }
-  const steps = Array.from({ length: 65 }, (_, index) => ({ ...step, index: BigInt(index + 1) }))
-  assert.equal(slot.pushSteps(steps, false), false)
-  assert.throws(() => slot.pushSteps([{ ...step, op: 200, index: 1n }], false), fails('EINVAL', /malformed/))
-  slot.close()
-})
-
-await claim('a divergence names the step, what was expected and what came', async () => {
-  slot = recorded()
-  fn = slot.functions[0]
-  const seen = []
-  slot.onEvent((event) => seen.push(event))
-  const steps = probeSteps()
-  const read = steps.findIndex((step) => step.op === uapi.PCIEM_SEQ_EXPECT_MMIO_READ)
-  steps[read] = { ...steps[read], addr: 0x10n }
-  slot.pushSteps(steps, true)
-  slot.start()
-  await until(() => seen.some((event) => event.type === 'seq-diverged'), 'the divergence')
-  const { state, divergence } = slot.sequencerStatus()
-  assert.equal(state, 'diverged')
-  assert.deepEqual([divergence.reason, divergence.index, divergence.addr, divergence.width], ['access', steps[read].index, 0n, 4])
-  assert.equal(divergence.kind, uapi.PCIEM_RECORD_MMIO_READ)
-  assert.match(divergence.stack, /pciem_test_probe/)
-  await slot.remove({ surprise: true }).catch(ignored)
-  slot.close()
-})
-
-await claim('a slot that is closed while its driver is bound is pulled out by surprise', async () => {
+await claim.keeping('a slot that is closed while its driver is bound is pulled out by surprise', async () => {
   slot = Slot.create(options)
   fn = slot.functions[0]
-  answerNormally()
+  answer = normalAnswers(slot)
   const end = slot.onEvent(play)
   const watch = slot.monitor()
   slot.start()
   await fn.waitForDriver(10_000)
   end()
   slot.close()
-  await until(() => (watch.drain(ignored), watch.closed), 'the end of the stream')
+  await until('the end of the stream', () => (watch.drain(() => undefined), watch.closed))
   watch.close()
-  await until(() => Slot.list().length === 0, 'the end of the slot')
+  await until('the end of the slot', () => Slot.list().length === 0)
   assert.ok(!existsSync(`/sys/bus/pci/devices/${fn.bdf}`))
 })
