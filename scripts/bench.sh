@@ -48,6 +48,11 @@ replayed() {
 	pciem trace info "$work/bench.pciem" | sed -n 's/^\(events\|size\)  */  \1: /p'
 }
 
+prompted() {
+	title 'The prompt (ms)'
+	node bench/prompt.mjs | table
+}
+
 timed() {
 	name=$1
 	shift
@@ -66,5 +71,6 @@ node bench/trace.mjs | sed 's/^/  /'
 node bench/trace.mjs traces/nvme-6.12.pciem | sed 's/^/  /'
 title "The kernel's NVMe driver on the model"
 pciem run nvme size=128M -- node bench/nvme-fio.mjs | sed 's/^/  /'
+prompted
 title 'The NVMe model without a kernel'
 node bench/nvme.mjs | sed 's/^/  /'
