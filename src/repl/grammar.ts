@@ -188,16 +188,18 @@ export function checkWords(command: Command, words: readonly string[]): void {
     }
   }
   const wrong = given[best.reached]!
-  const near = nearest(wrong, best.expected.filter(({ is }) => is !== 'kind').map(({ text }) => text))
+  const key = wrong.replace(/=.*/, '=')
+  const near = nearest(key, best.expected.filter(({ is }) => is !== 'kind').map(({ text }) => text)) ?? meant(command, given)
   throw new UsageError(`${[command.name, ...given.slice(0, best.reached)].join(' ')}: '${wrong}'? ${near ? `did you mean '${near}'?` : `usage: ${usageOf(command)}`}`)
 }
 
 /** The word of a form that one which was taken for something else is near to; undefined if there is none. */
 export function meant(command: Command, words: readonly string[]): string | undefined {
   for (const [at, word] of words.entries()) {
-    const literal = following(command, words.slice(0, at)).alternatives.filter(({ is }) => is === 'word').map(({ text }) => text)
-    if (literal.includes(word) || word.length < 3) continue
-    const near = nearest(word, literal)
+    const key = word.replace(/=.*/, '=')
+    const literal = following(command, words.slice(0, at)).alternatives.filter(({ is }) => is !== 'kind').map(({ text }) => text)
+    if (literal.includes(word) || literal.includes(key) || word.length < 3) continue
+    const near = nearest(key, literal)
     if (near) return near
   }
   return undefined

@@ -96,7 +96,7 @@ function handleKeys({ session, server, screen, lines, evaluator }: Prompt, inter
     if (session.left || alive === 0 || Date.now() - asked < 5000) return close()
     asked = Date.now()
     const which = session.devices.map(({ name }) => name).join(', ')
-    screen.print(`${which} ${alive > 1 ? 'are' : 'is'} still on the bus: ^D again takes ${alive > 1 ? 'them' : 'it'} off and leaves`)
+    screen.answerEnd(`${which} ${alive > 1 ? 'are' : 'is'} still on the bus: ^D again takes ${alive > 1 ? 'them' : 'it'} off and leaves`)
   }
 }
 

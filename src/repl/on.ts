@@ -50,6 +50,6 @@ export function whereOf(session: Session, word: string): { bar: number; from: nu
   // A register, as the default of `.l` has it: a narrower range would cut the driver's access into pieces.
   const single = place.from !== undefined && place.to === place.from && place.width === undefined
   const to = single ? Math.min(from + 3, bar.size - 1) : (place.to ?? bar.size - 1)
-  if (to >= bar.size) throw new UsageError(`${word}: BAR${place.bar} ends at 0x${bar.size.toString(16)}`)
+  if (from >= bar.size || to >= bar.size) throw new UsageError(`${word}: BAR${place.bar} ends at 0x${bar.size.toString(16)}`)
   return { bar: place.bar, from, to }
 }

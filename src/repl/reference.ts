@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { commands } from './commands/index.js'
 
-/** The commands as docs/repl.md has them, made from what `help` shows: a test keeps the two equal. */
+/** The commands as docs/repl.md has them, made from what `help` shows, but for what the examples print: tests keep the two equal. */
 export function referenceMarkdown(): string {
   const sections = [...commands.values()].map(({ name, forms, summary, examples }) => {
     const usage = forms.map((form) => `${name} ${form}`.trimEnd())
-    return `### ${name}\n\n${capitalised(summary)}.\n\n\`\`\`\n${usage.join('\n')}\n\`\`\`\n\nFor example:\n\n\`\`\`\n${examples.join('\n')}\n\`\`\`\n`
+    return `### ${name}\n\n${capitalised(summary)}.\n\n\`\`\`\n${usage.join('\n')}\n\`\`\`\n\nFor example:\n\n\`\`\`\n${examples.map((line) => `pciem> ${line}`).join('\n')}\n\`\`\`\n`
   })
   return sections.join('\n')
 }

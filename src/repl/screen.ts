@@ -76,6 +76,16 @@ export class Screen {
     this.draw()
   }
 
+  /** What ^D or `.exit` is answered with instead of an end; at ^D Node has gone to the next row already. */
+  answerEnd(text: string): void {
+    if (this.waiting) {
+      this.write('\x1b[1A')
+      return this.above(text)
+    }
+    this.write(`${text}\n`)
+    this.draw()
+  }
+
   /** Draws the status line anew if it says something else now. */
   refreshStatus(): void {
     if (!this.waiting || this.busy || this.renderStatus() === this.status) return

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { projectRoot } from '../../src/vm/paths.js'
+import { projectRoot } from '../../src/paths.js'
 import { Terminal, type TerminalOptions, keys } from '../harness/terminal.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'pciem-prompt-'))

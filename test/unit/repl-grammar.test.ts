@@ -36,6 +36,8 @@ describe('the grammar of a form', () => {
     expect(check(['start FILE', 'stop'], 'strat x')).toThrow("try: 'strat'? did you mean 'start'?")
     expect(check(['x [--timeout SECONDS]'], 'x --tiemout 5')).toThrow('try has no option --tiemout; did you mean --timeout?')
     expect(check(['x size=N'], 'x sise=5')).toThrow("try x: 'sise=5'? did you mean 'size='?")
+    expect(check(['PLACE [rw=MASK]'], 'x wr=5')).toThrow("try x: 'wr=5'? did you mean 'rw='?")
+    expect(check(['[BAR]', 'load FILE'], 'laod x')).toThrow("try laod: 'x'? did you mean 'load'?")
     expect(check(['x', 'y Z'], 'frobnicate')).toThrow("try: 'frobnicate'? usage: try x · try y Z")
     expect(meant(command(['VECTOR', 'assert|deassert']), ['asert'])).toBe('assert')
     expect(meant(command(['VECTOR', 'assert|deassert']), ['17'])).toBeUndefined()

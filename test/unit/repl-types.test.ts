@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { exposeGlobals } from '../../src/repl/globals.js'
 import { Session } from '../../src/repl/session.js'
-import { projectRoot } from '../../src/vm/paths.js'
+import { projectRoot } from '../../src/paths.js'
 
 const tsc = join(projectRoot, 'node_modules/typescript/bin/tsc')
 const check = (...args: string[]) => spawnSync(process.execPath, [tsc, '--noEmit', '--strict', '--skipLibCheck', '--target', 'es2023', ...args], { encoding: 'utf8', cwd: projectRoot })

@@ -40,6 +40,7 @@ async function valueOf(terminal, expression) {
 async function leave(terminal) {
   terminal.type(keys.end)
   await terminal.shows('still on the bus')
+  await until('the question, and one line of status', () => /^(?!dev0 f).*\ndev0 is still .*\ndev0 f.*\npciem>$/.test(terminal.screen.lines.slice(-4).join('\n')))
   terminal.type(keys.end)
   assert.deepEqual(await terminal.ended, { status: 0, restored: true })
   assert.equal(devices(), 0)
