@@ -3,11 +3,12 @@
 import { readdirSync } from 'node:fs'
 import { defineConfig } from 'rolldown'
 
-/** What is found by its place: the program, its threads, what package.json exports, and what tests and measurements take apart. */
+/** What is found by its place: the program, its threads, what runs in guests, what package.json exports, and what tests and measurements take apart. */
 const places = [
   'src/cli',
   'src/recorder/worker',
   'src/run/model-worker',
+  'src/replay/mutate/guest',
   'src/typescript-loader',
   'src/index',
   'src/typescript',

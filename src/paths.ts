@@ -21,7 +21,7 @@ export function cacheFolder(): string {
   return process.env.PCIEM_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'pciem')
 }
 
-/** A module of the built program that begins a thread, by its place in src/, e.g. `recorder/worker`. */
+/** A module of the built program that begins a thread or a process, by its place in src/, e.g. `recorder/worker`. */
 export function builtModule(name: string): URL {
   return pathToFileURL(join(projectRoot, 'dist', 'src', `${name}.js`))
 }

@@ -11,9 +11,10 @@ import { learnedPolicy } from '../replay/learn.js'
 import { replayHere, whyNotHere, type ReplayRequest } from '../replay/local.js'
 import { failedResult, statusOf, type ReplayResult } from '../replay/result.js'
 import { ofShard, parseShard } from '../replay/shard.js'
+import { checkNotMutating, mutate, MUTATE_TIMEOUT, type MutateArgs, withMutate } from './replay-mutate.js'
 import { how, type HowArgs, howOf, machine, type MachineArgs, machineOf } from './replay-options.js'
 
-interface Args extends HowArgs, MachineArgs {
+interface Args extends HowArgs, MachineArgs, MutateArgs {
   file: string[]
   learn: boolean
   times: number
@@ -33,7 +34,7 @@ export const command: CommandModule<object, Args> = {
   command: 'replay <file..>',
   describe: 'feed a trace to the real driver and check what it does',
   builder: (yargs) =>
-    machine(how(yargs))
+    withMutate(machine(how(yargs)))
       .positional('file', { type: 'string', array: true, demandOption: true, describe: 'traces, replayed one after the other' })
       .option('learn', { type: 'boolean', default: false, describe: 'replay nothing: propose rules from several recordings of one scenario' })
       .option('times', { type: 'number', default: 1, requiresArg: true, describe: 'replay each trace so often' })
@@ -49,6 +50,8 @@ export const command: CommandModule<object, Args> = {
       .usage('pciem replay FILE… [OPTIONS] [-- CMD]\n\nCreates the recorded device with no model behind it, and plays it to the driver. CMD runs where the recorded command ran, in its place.\nWithout the module on this host, each trace gets a virtual machine like the one it was recorded on.')
       .epilogue('Exit status: 0 match, 1 divergence or failed command, 2 usage, 3 incomplete trace, 4 cannot run here, 65 bad trace, 70 guest crash, 124 timeout.') as never,
   handler: async (args) => {
+    if (args.mutate) return await mutate(args, requestOf(args))
+    checkNotMutating(args)
     if (args.learn) return void process.stdout.write(learnedPolicy(args.file))
     const request = requestOf(args)
     const files = args.shard === undefined ? args.file : ofShard(args.file, parseShard(args.shard))
@@ -63,7 +66,7 @@ function requestOf(args: Args): ReplayRequest {
   const { times, kernelMismatch, command, '--': argv } = args
   checkNumbers(args)
   if (!command && argv?.length) throw new UsageError('--no-command and a command do not go together; leave one of them out')
-  return { ...howOf(args), times, kernelMismatch, command, ...(argv?.length && { argv }) }
+  return { ...howOf(args, args.mutate ? MUTATE_TIMEOUT : undefined), times, kernelMismatch, command, ...(argv?.length && { argv }) }
 }
 
 /** In the order in which they became known. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A small driver of the usual shape, which can be broken in ten ways: bug=NAME. A number
+ * A small driver of the usual shape, which can be broken in many ways: bug=NAME. A number
  * written to the device's attribute "loopback" sends a frame of that many bytes and waits
  * until it has come back.
  */
@@ -24,6 +24,9 @@ static const char * const bugs[] = {
 	[BREAK_STALE_DESCRIPTOR] = "stale-descriptor",
 	[BREAK_SHORT_WAIT] = "short-wait",
 	[BREAK_OFF_BY_ONE_LENGTH] = "off-by-one-length",
+	[BREAK_TRUSTED_LENGTH] = "trusted-length",
+	[BREAK_UNCHECKED_ALL_ONES] = "unchecked-all-ones",
+	[BREAK_SPURIOUS_INTERRUPT] = "spurious-interrupt",
 };
 
 enum proto_bug proto_bug;
@@ -52,6 +55,9 @@ static int proto_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	int err;
 
 	if (!p)
+		return -ENOMEM;
+	p->last = devm_kzalloc(&pdev->dev, MAX_FRAME, GFP_KERNEL);
+	if (!p->last)
 		return -ENOMEM;
 	p->pdev = pdev;
 	mutex_init(&p->lock);

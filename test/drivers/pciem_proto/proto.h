@@ -60,6 +60,10 @@ enum proto_bug {
 	BREAK_STALE_DESCRIPTOR,		/* rings before the descriptor is filled */
 	BREAK_SHORT_WAIT,			/* gives up after three looks */
 	BREAK_OFF_BY_ONE_LENGTH,		/* sends one byte too many */
+	/* Only a device that misbehaves shows these. */
+	BREAK_TRUSTED_LENGTH,		/* copies as much as the device says that it has received */
+	BREAK_UNCHECKED_ALL_ONES,	/* takes what a device that is gone answers for a cause */
+	BREAK_SPURIOUS_INTERRUPT,	/* believes that somebody waits for each interrupt */
 };
 
 struct proto {
@@ -70,6 +74,10 @@ struct proto {
 	u32 head;
 	u64 cookie;
 	struct completion done;
+	struct completion *waiting;	/* done, while somebody waits for it */
+	u32 moved;			/* bytes of the last frame, in the device's words */
+	u8 *last;			/* its copy */
+	u32 causes[4];			/* interrupts by cause */
 	struct mutex lock;		/* one loopback at a time */
 };
 

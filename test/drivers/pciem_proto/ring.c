@@ -65,11 +65,15 @@ irqreturn_t proto_interrupt(int irq, void *data)
 	struct proto *p = data;
 	u32 status = readl(p->bar + PROTO_IRQ_STATUS);
 
-	if (!status || status == ~0U)
+	if (!status && proto_bug != BREAK_SPURIOUS_INTERRUPT)
 		return IRQ_NONE;
-	if (proto_bug != BREAK_MISSING_ACK)
+	if (status == ~0U && proto_bug != BREAK_UNCHECKED_ALL_ONES)
+		return IRQ_NONE;
+	if (proto_bug == BREAK_UNCHECKED_ALL_ONES)
+		p->causes[status]++;
+	if (status && proto_bug != BREAK_MISSING_ACK)
 		set(p, PROTO_IRQ_ACK, status);
-	complete(&p->done);
+	complete(proto_bug == BREAK_SPURIOUS_INTERRUPT ? p->waiting : &p->done);
 	return IRQ_HANDLED;
 }
 
@@ -86,18 +90,20 @@ static void ring(struct proto *p, u32 first)
 	u32 next = (first + (proto_bug == BREAK_WRONG_DOORBELL ? 1 : 2)) % RING_ENTRIES;
 
 	reinit_completion(&p->done);
+	p->waiting = &p->done;
 	dma_wmb();		/* the descriptors are there before the device is told */
 	set(p, PROTO_DOORBELL, next);
 }
 
 static bool wait_done(struct proto *p)
 {
+	bool done = false;
 	int ms;
 
-	for (ms = 0; ms < FRAME_TIMEOUT_MS && pci_device_is_present(p->pdev); ms += FRAME_LOOK_MS)
-		if (wait_for_completion_timeout(&p->done, msecs_to_jiffies(FRAME_LOOK_MS)))
-			return true;
-	return false;
+	for (ms = 0; !done && ms < FRAME_TIMEOUT_MS && pci_device_is_present(p->pdev); ms += FRAME_LOOK_MS)
+		done = wait_for_completion_timeout(&p->done, msecs_to_jiffies(FRAME_LOOK_MS));
+	p->waiting = NULL;
+	return done;
 }
 
 static int exchange(struct proto *p, dma_addr_t out, dma_addr_t in, size_t len)
@@ -113,6 +119,7 @@ static int exchange(struct proto *p, dma_addr_t out, dma_addr_t in, size_t len)
 	p->head = (first + 2) % RING_ENTRIES;
 	if (!wait_done(p))
 		return -ETIMEDOUT;
+	p->moved = le32_to_cpu(p->ring[(first + 1) % RING_ENTRIES].status) & ~PROTO_DESC_DONE;
 	return le32_to_cpu(p->ring[(first + 1) % RING_ENTRIES].status) == (PROTO_DESC_DONE | len) ? 0 : -EIO;
 }
 
@@ -131,6 +138,8 @@ static int mapped(struct proto *p, u8 *out, u8 *in, size_t len)
 	if (proto_bug == BREAK_USE_AFTER_UNMAP)
 		dma_unmap_single(d, to, len, DMA_TO_DEVICE);
 	err = exchange(p, to, from, len);
+	if (proto_bug == BREAK_TRUSTED_LENGTH)
+		memcpy(p->last, in, p->moved);
 	if (proto_bug != BREAK_MISSING_UNMAP)
 		dma_unmap_single(d, from, len, DMA_FROM_DEVICE);
 unmap_out:
