@@ -140,6 +140,7 @@ void pciem_bar_free(struct pciem_bar *bar)
 	raw_spin_unlock_irqrestore(&bars_lock, irq_flags);
 	kfree(rcu_dereference_protected(bar->ranges, 1));
 	pciem_registers_free(bar);
+	pciem_programs_free(bar);
 	vfree(bar->mem);
 	bar->size = 0;
 }

@@ -59,6 +59,7 @@ struct pciem_irqs;	/* vectors.c */
 struct pciem_line;	/* intx_line.c */
 struct pciem_iommu;	/* iommu.c */
 struct pciem_registers;	/* registers.c */
+struct pciem_programs;	/* program.c */
 
 /* ------------------------------------------------------------------ stream.c
  * Numbers every transaction of a slot and hands it to its readers.
@@ -175,6 +176,7 @@ struct pciem_bar {
 	u8 *mem;			/* vmalloc space, whole pages */
 	struct pciem_ranges __rcu *ranges;
 	struct pciem_registers *registers;	/* set once, under stream->lock; NULL: plain memory */
+	struct pciem_programs *programs;	/* likewise */
 	u64 window;			/* address bridge.c programmed, 0 before REGISTER */
 	struct list_head node;		/* bar.c: all BARs that exist */
 };
@@ -204,6 +206,13 @@ int pciem_registers_set(struct pciem_bar *bar, const struct pciem_bar_register *
 int pciem_registers_set_interrupt(struct pciem_bar *bar, const struct pciem_bar_interrupt *arg);	/* slot->lock */
 int pciem_registers_update(struct pciem_bar *bar, struct pciem_bar_update *arg);
 void pciem_registers_free(struct pciem_bar *bar);
+
+/* ----------------------------------------------------------------- program.c
+ * Registers that act by a program, instead of as registers.c has it.
+ */
+bool pciem_program_run(struct pciem_bar *bar, u32 on, u64 offset, u8 width, u64 *value);	/* stream->lock */
+int pciem_program_set(struct pciem_bar *bar, const struct pciem_bar_program *arg);	/* slot->lock */
+void pciem_programs_free(struct pciem_bar *bar);
 
 /* ------------------------------------------------------------------- watch.c
  * Watchpoints on `direct` ranges, by the CPUs' debug registers.

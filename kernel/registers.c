@@ -191,6 +191,11 @@ u64 pciem_registers_load(struct pciem_bar *bar, u64 offset, u8 width, u64 *rose)
 	unsigned int done;
 	struct piece p;
 
+	if (pciem_program_run(bar, PCIEM_ON_READ, offset, width, &value)) {
+		if (regs)
+			*rose = look_at_interrupts(bar, regs);
+		return value & ones(width);
+	}
 	for (done = 0; regs && next_piece(regs, offset, width, done, &p); done = p.from + p.bytes) {
 		u64 bits = p.row->rc & ones(p.bytes) << p.shift;
 		u8 *at = bar->mem + p.reg;
@@ -226,7 +231,9 @@ void pciem_registers_store(struct pciem_bar *bar, u64 offset, u8 width, u64 valu
 	unsigned int done = 0, i;
 	struct piece p;
 
-	if (!regs || !next_piece(regs, offset, width, 0, &p)) {
+	if (pciem_program_run(bar, PCIEM_ON_WRITE, offset, width, &value)) {
+		/* it has stored what is to be stored */
+	} else if (!regs || !next_piece(regs, offset, width, 0, &p)) {
 		pciem_mem_write(bar->mem + offset, width, value);
 	} else {
 		do {
@@ -367,14 +374,16 @@ int pciem_registers_update(struct pciem_bar *bar, struct pciem_bar_update *arg)
 {
 	struct pciem_stream *s = &bar->func->slot->stream;
 	unsigned long flags;
-	u64 rose = 0;
+	u64 rose = 0, now;
 
 	if (!width_ok(arg->width) || !inside(bar, arg->offset, arg->width) ||
 	    (arg->clear | arg->set) & ~ones(arg->width))
 		return -EINVAL;
 	raw_spin_lock_irqsave(&s->lock, flags);
 	arg->value = pciem_mem_read(bar->mem + arg->offset, arg->width);
-	pciem_mem_write(bar->mem + arg->offset, arg->width, (arg->value & ~arg->clear) | arg->set);
+	now = (arg->value & ~arg->clear) | arg->set;
+	pciem_mem_write(bar->mem + arg->offset, arg->width, now);
+	pciem_program_run(bar, PCIEM_ON_UPDATE, arg->offset, arg->width, &now);
 	if (bar->registers)
 		rose = look_at_interrupts(bar, bar->registers);
 	raw_spin_unlock_irqrestore(&s->lock, flags);

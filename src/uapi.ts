@@ -39,6 +39,7 @@ export const PCIEM_DMA_MODE = 0x0000af6c
 export const PCIEM_BAR_REGISTER = 0x0000af60
 export const PCIEM_BAR_INTERRUPT = 0x0000af61
 export const PCIEM_BAR_UPDATE = 0x0000af62
+export const PCIEM_BAR_PROGRAM = 0x0000af67
 export const PCIEM_WATCH = 0x0000af63
 export const PCIEM_UNWATCH = 0x0000af64
 export const PCIEM_WATCH_INFO = 0x0000af65
@@ -86,6 +87,7 @@ export const callNames: Readonly<Record<number, string>> = {
   [PCIEM_BAR_REGISTER]: 'PCIEM_BAR_REGISTER',
   [PCIEM_BAR_INTERRUPT]: 'PCIEM_BAR_INTERRUPT',
   [PCIEM_BAR_UPDATE]: 'PCIEM_BAR_UPDATE',
+  [PCIEM_BAR_PROGRAM]: 'PCIEM_BAR_PROGRAM',
   [PCIEM_WATCH]: 'PCIEM_WATCH',
   [PCIEM_UNWATCH]: 'PCIEM_UNWATCH',
   [PCIEM_WATCH_INFO]: 'PCIEM_WATCH_INFO',
@@ -104,6 +106,24 @@ export const PCIEM_MAX_BARS = 6
 export const PCIEM_MAX_VECTORS = 2048
 export const PCIEM_CONFIG_SIZE = 4096
 export const PCIEM_CREATE_ATTACH = 1
+export const PCIEM_INSN_LOAD = 0
+export const PCIEM_INSN_STORE = 1
+export const PCIEM_INSN_SET = 2
+export const PCIEM_INSN_AND = 3
+export const PCIEM_INSN_OR = 4
+export const PCIEM_INSN_XOR = 5
+export const PCIEM_INSN_ADD = 6
+export const PCIEM_INSN_SUB = 7
+export const PCIEM_INSN_SHL = 8
+export const PCIEM_INSN_SHR = 9
+export const PCIEM_INSN_JEQ = 10
+export const PCIEM_INSN_JNE = 11
+export const PCIEM_INSN_JLT = 12
+export const PCIEM_INSN_JSET = 13
+export const PCIEM_INSN_IMM = 255
+export const PCIEM_ON_READ = 0
+export const PCIEM_ON_WRITE = 1
+export const PCIEM_ON_UPDATE = 2
 export const PCIEM_CAP_MSI = 0
 export const PCIEM_CAP_MSIX = 1
 export const PCIEM_CAP_PM = 2
@@ -327,6 +347,8 @@ export const STRUCT = {
   pciem_bar_register: { sizeof: 72, size: 0, func: 4, bar_index: 8, width: 12, offset: 16, target: 24, count: 32, reserved: 36, writable: 40, w1c: 48, w1s: 56, read_clear: 64 },
   pciem_bar_interrupt: { sizeof: 56, size: 0, func: 4, bar_index: 8, index: 12, width: 16, vector: 20, flags: 24, reserved: 28, status: 32, enable: 40, mask: 48 },
   pciem_bar_update: { sizeof: 48, size: 0, func: 4, bar_index: 8, width: 12, offset: 16, clear: 24, set: 32, value: 40 },
+  pciem_bar_insn: { sizeof: 16, op: 0, dst: 1, src: 2, width: 3, target: 4, imm: 8 },
+  pciem_bar_program: { sizeof: 48, size: 0, func: 4, bar_index: 8, on: 12, offset: 16, length: 24, insns: 32, count: 40, reserved: 44 },
   pciem_watch: { sizeof: 32, size: 0, func: 4, bar_index: 8, width: 12, offset: 16, flags: 24, id: 28 },
   pciem_unwatch: { sizeof: 8, size: 0, id: 4 },
   pciem_watch_info: { sizeof: 56, size: 0, id: 4, func: 8, bar_index: 12, width: 16, flags: 20, offset: 24, hits: 32, lost: 40, places: 48, reserved: 52 },

@@ -6,6 +6,7 @@ import { type RegisterMap, hexValue } from '../pci.js'
 import { PCIEM_GET_BAR_INFO, STRUCT } from '../uapi.js'
 import { setPolicy } from './describe.js'
 import { type BarOptions, PAGE_SIZE, type RangeOptions, type RangePolicy, type RangeReport, barType, checkRange, isRom } from './options.js'
+import { type RegisterProgram, checkProgram, setProgram } from './program.js'
 import { type RegisterAttributes, type RegisterInterrupt, allBits, checkInterrupt, checkRegister, setInterrupt, setRegister, updateRegister } from './registers.js'
 import { type SlotFile, structure } from './slot-file.js'
 import { addWatch, checkWatch } from './watch.js'
@@ -23,6 +24,7 @@ export class Bar {
   /** what the kernel does by itself, by offset */
   readonly #attributes = new Map<number, RegisterAttributes>()
   readonly #interrupts = new Map<number, RegisterInterrupt>()
+  readonly #programs = new Map<string, RegisterProgram>()
   #ranges: BarRange[]
   #mapping: ArrayBuffer | undefined
   #memory: Uint8Array | undefined
@@ -43,6 +45,7 @@ export class Bar {
     for (const range of options.ranges ?? []) this.#overlay(range)
     for (const register of options.attributes ?? []) this.#attributes.set(register.offset, register)
     for (const [index, interrupt] of (options.interrupts ?? []).entries()) this.#interrupts.set(index, interrupt)
+    for (const program of options.programs ?? []) this.#programs.set(programKey(program), program)
   }
 
   /** How its ranges answer: sorted, and together the whole BAR. */
@@ -58,6 +61,11 @@ export class Bar {
   /** The interrupts that the kernel sends by itself, by their number. */
   get interrupts(): ReadonlyMap<number, RegisterInterrupt> {
     return this.#interrupts
+  }
+
+  /** The registers that act by a program. */
+  get programs(): RegisterProgram[] {
+    return [...this.#programs.values()].sort((a, b) => a.offset - b.offset)
   }
 
   /** The BAR's memory itself, shared with what the driver sees. Empty once the slot is closed. */
@@ -124,6 +132,15 @@ export class Bar {
     else this.#interrupts.delete(index)
   }
 
+  /** Accesses inside a range run a program from now on, or (without `code`) no longer. */
+  setProgram(program: Omit<RegisterProgram, 'code'> & { code?: string }): void {
+    const { code } = program
+    if (code !== undefined) checkProgram(this, { ...program, code })
+    setProgram(this.file, this.func, this.index, program)
+    if (code === undefined) this.#programs.delete(programKey(program))
+    else this.#programs.set(programKey(program), { ...program, code })
+  }
+
   /** Clears and sets bits in one step that no access comes between, and sends the interrupt that follows; what was there before. */
   update(offset: number, width: number, { clear = 0n, set = 0n }: { clear?: bigint; set?: bigint }): bigint {
     this.#check(offset, width)
@@ -177,3 +194,5 @@ export class Bar {
     return `${this.index === 6 ? 'ROM' : `BAR${this.index}`} { ${this.size} bytes, ${this.type}${this.prefetchable ? ' prefetchable' : ''}, ${ranges.join(', ')} }`
   }
 }
+
+const programKey = ({ on, offset }: Pick<RegisterProgram, 'on' | 'offset'>): string => `${on} ${offset}`

@@ -3,9 +3,10 @@ import { UsageError } from '../errors.js'
 import type { RegisterMap } from '../pci.js'
 import type { LaidOutCapability } from '../pci/capability-layouts.js'
 import { checkCapability, laidOutTypes, mayRepeat } from './capability-options.js'
+import { type RegisterProgram, checkProgram } from './program.js'
 import { type RegisterAttributes, type RegisterInterrupt, checkInterrupt, checkRegister } from './registers.js'
 
-export type { RegisterAttributes, RegisterInterrupt }
+export type { RegisterAttributes, RegisterInterrupt, RegisterProgram }
 
 /** How a range of a BAR answers: from memory in the kernel, by the owner, or as plain memory that nobody sees. */
 export type RangePolicy = 'store' | 'sync' | 'direct'
@@ -41,6 +42,8 @@ export interface BarOptions {
   attributes?: readonly RegisterAttributes[]
   /** interrupts that the kernel sends by itself */
   interrupts?: readonly RegisterInterrupt[]
+  /** registers that act by a program */
+  programs?: readonly RegisterProgram[]
 }
 
 export type DmaMode = 'soft' | 'direct'
@@ -176,6 +179,7 @@ function checkBar(bar: BarOptions): void {
   for (const range of bar.ranges ?? []) checkRange(range, bar)
   for (const register of bar.attributes ?? []) checkRegister(bar, register)
   for (const [number, interrupt] of (bar.interrupts ?? []).entries()) checkInterrupt(bar, number, interrupt)
+  for (const program of bar.programs ?? []) checkProgram(bar, program)
 }
 
 function checkBars(bars: readonly BarOptions[]): void {

@@ -31,6 +31,7 @@ static const struct newcall {
 	{ "BAR_REGISTER", PCIEM_BAR_REGISTER, sizeof(struct pciem_bar_register) },
 	{ "BAR_INTERRUPT", PCIEM_BAR_INTERRUPT, sizeof(struct pciem_bar_interrupt) },
 	{ "BAR_UPDATE", PCIEM_BAR_UPDATE, sizeof(struct pciem_bar_update) },
+	{ "BAR_PROGRAM", PCIEM_BAR_PROGRAM, sizeof(struct pciem_bar_program) },
 	{ "WATCH", PCIEM_WATCH, sizeof(struct pciem_watch) },
 	{ "UNWATCH", PCIEM_UNWATCH, sizeof(struct pciem_unwatch) },
 	{ "WATCH_INFO", PCIEM_WATCH_INFO, sizeof(struct pciem_watch_info) },

@@ -20,6 +20,7 @@ const cards = {
   p2p: 'a device reaches another one only where its owner allows it, and takes the way of its accesses',
   inject: 'an injected fault hits what it fits, and nothing else, and the records say what the driver got',
   registers: 'registers that the kernel plays do what reads and writes do to each bit, and interrupt, in any context',
+  program: 'registers that act by a program do just what it says, and no program reaches beyond its BAR',
   bars: 'every kind of BAR lies where its flags say, alone, and is given back',
   watch: 'a watchpoint reports what the driver does to plain memory, on every CPU, and nothing else',
   intx: 'an INTx level stays until the owner takes it away, and is no storm',

@@ -12,6 +12,7 @@ import { driverCommands } from './driver.js'
 import { eventCommands } from './events.js'
 import { faultCommands } from './fault.js'
 import { p2pCommands } from './p2p.js'
+import { programCommands } from './program.js'
 import { recordCommands } from './record.js'
 import { registerCommands } from './register.js'
 import { registerMapCommands } from './registers.js'
@@ -24,6 +25,7 @@ const list: Command[] = [
   ...barCommands,
   ...registerMapCommands,
   ...registerCommands,
+  ...programCommands,
   ...watchCommands,
   ...dmaCommands,
   ...p2pCommands,

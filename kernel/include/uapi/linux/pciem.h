@@ -331,6 +331,7 @@ enum {
 	PCIEM_CMD_WATCH = 0x63,
 	PCIEM_CMD_UNWATCH = 0x64,
 	PCIEM_CMD_WATCH_INFO = 0x65,
+	PCIEM_CMD_BAR_PROGRAM = 0x67,
 };
 
 #define PCIEM_STATE_NEW		0	/* functions are being described */
@@ -1007,6 +1008,65 @@ struct pciem_bar_update {
 	__aligned_u64 value;		/* out: what was there before */
 };
 #define PCIEM_BAR_UPDATE	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_BAR_UPDATE)
+
+/*
+ * What masks cannot say, a program can: one for reads, for writes, and for updates
+ * (PCIEM_BAR_UPDATE) that lie inside a range of the BAR. It serves the access instead of memory
+ * and of pciem_bar_register: r0 is what the memory has, or what is written or was updated; r1
+ * where the access begins in the range, r2 how many bytes it has; r3 to r7 are 0. What r0 is in the end is
+ * what a read gets; what a write changes is what the program stores. It sees and changes
+ * the BAR's memory alone; beyond that a load gets 0, and a store goes nowhere. Interrupts
+ * (pciem_bar_interrupt) follow from what it has changed.
+ *
+ * The operand is imm, or the register that src names. A program ends behind its last instruction; jumps
+ * go further down only, at most there. Count 0: no program there any more. Set again for the same range, it is replaced.
+ * EINVAL also: a wrong instruction, or the range overlaps another program's. ENOSPC: a BAR has at most 64.
+ */
+enum {
+	PCIEM_INSN_LOAD,		/* dst = width bytes at imm, or at imm + src */
+	PCIEM_INSN_STORE,		/* width bytes there = dst */
+	PCIEM_INSN_SET,			/* dst = operand */
+	PCIEM_INSN_AND,
+	PCIEM_INSN_OR,
+	PCIEM_INSN_XOR,
+	PCIEM_INSN_ADD,
+	PCIEM_INSN_SUB,
+	PCIEM_INSN_SHL,			/* by 64 and more: 0 */
+	PCIEM_INSN_SHR,
+	PCIEM_INSN_JEQ,			/* on to target, if dst == operand */
+	PCIEM_INSN_JNE,
+	PCIEM_INSN_JLT,			/* unsigned */
+	PCIEM_INSN_JSET,		/* if dst & operand */
+	PCIEM_INSN_NR,
+};
+
+#define PCIEM_INSN_IMM	0xff
+
+struct pciem_bar_insn {
+	__u8 op;
+	__u8 dst;			/* 0..7 */
+	__u8 src;			/* 0..7, or PCIEM_INSN_IMM */
+	__u8 width;			/* LOAD, STORE: 1, 2, 4, 8; 0 otherwise */
+	__u32 target;			/* jumps: of what comes next, counted from 0; 0 otherwise */
+	__aligned_u64 imm;
+};
+
+#define PCIEM_ON_READ	0
+#define PCIEM_ON_WRITE	1
+#define PCIEM_ON_UPDATE	2
+
+struct pciem_bar_program {
+	__u32 size;
+	__u32 func;
+	__u32 bar_index;
+	__u32 on;			/* PCIEM_ON_* */
+	__aligned_u64 offset;
+	__aligned_u64 length;
+	__aligned_u64 insns;		/* array of struct pciem_bar_insn */
+	__u32 count;			/* 256 at most */
+	__u32 reserved;
+};
+#define PCIEM_BAR_PROGRAM	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_BAR_PROGRAM)
 
 /* ---------------------------------------------------------------- watchpoints */
 
