@@ -16,11 +16,18 @@ export interface Model {
   /** What to create; options are KEY=VALUE texts that the model itself understands. */
   describe(options: Record<string, string>): SlotOptions
   /** Plays the slot from now on: fills its BARs, answers its events. The caller starts the slot. */
-  attach(slot: Slot, options?: Record<string, string>): ModelInstance
+  attach(slot: Slot, options?: Record<string, string>, line?: ModelLine): ModelInstance
+}
+
+/** Where a device that has a terminal (a serial port, say) says what it says: to whoever started the model. */
+export interface ModelLine {
+  output(bytes: Uint8Array, port: number): void
 }
 
 export interface ModelInstance {
   close(): void
+  /** bytes that come over the line of a device that has one */
+  input?(bytes: Uint8Array, port: number): void
   /** counters for people */
   stats?(): Record<string, number | bigint>
 }

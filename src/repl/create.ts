@@ -24,8 +24,9 @@ export async function createDevice(name: string, model: string, options: Record<
   return {
     name, model: host.model, slot: host.slot, registers: host.registers, start,
     close: () => host.close(),
-    play: (take) => host.onGated(take),
-    setGate: (ranges) => host.gate({ ranges }),
-    pass: (event) => host.gate({ pass: event }),
+    play: (take, output) => host.onMessage({ gated: take, output }),
+    setGate: (ranges) => host.request({ ranges }),
+    pass: (event) => host.request({ pass: event }),
+    input: (bytes, port) => host.request({ input: bytes, port }),
   }
 }

@@ -9,6 +9,7 @@ import { Recorder, type RecorderOptions } from '../recorder/recorder.js'
 import type { DeviceEvent } from '../device/ring.js'
 import type { GateRange } from '../run/gate.js'
 import type { EventLog } from './event-log.js'
+import { Line } from './line.js'
 import { Player, type PlayerEvents } from './player.js'
 
 export interface DeviceParts {
@@ -20,9 +21,11 @@ export interface DeviceParts {
   start(): void | Promise<void>
   close(): void | Promise<void>
   /** hands the accesses over that are the session's to answer: all of a bare device, of a model's those that the gate lets out */
-  play(take: (event: DeviceEvent) => void): void
+  play(take: (event: DeviceEvent) => void, output: (bytes: Uint8Array, port: number) => void): void
   setGate?(ranges: GateRange[]): void
   pass?(event: DeviceEvent): void
+  /** bytes over the device's line, if it has one */
+  input?(bytes: Uint8Array, port: number): void
 }
 
 /** One device of the session: its slot, its model if it has one, its events and its recording. */
@@ -33,6 +36,7 @@ export class Device {
   readonly registers: Map<number, RegisterMap>
   recording: string | undefined
   readonly player: Player
+  readonly line: Line
   private recorder: Recorder | undefined
   private readonly monitor: Monitor
   private config: Uint8Array | undefined
@@ -47,7 +51,8 @@ export class Device {
     this.slot = parts.slot
     this.registers = parts.registers
     this.player = new Player(parts, events)
-    parts.play((event) => this.player.take(event))
+    this.line = new Line(parts.input, (text) => events.notice(`${this.name} ${text}`))
+    parts.play((event) => this.player.take(event), (bytes, port) => this.line.take(bytes, port))
     // Lossy: what is shown on a terminal must never hold up the driver; what is lost is counted.
     this.monitor = parts.slot.monitor({ lossy: true, ringSize: 16 << 20 })
     this.monitor.onReadable(() => this.drain())

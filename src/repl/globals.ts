@@ -51,6 +51,7 @@ export function exposeGlobals(session: Session, scope: object): void {
     config: () => session.function().config,
     dma: () => session.function().dma,
     irq: () => session.function().irq,
+    line: () => session.device().line,
     log: () => session.log,
     session: () => session,
     bar0: bar(0), bar1: bar(1), bar2: bar(2), bar3: bar(3), bar4: bar(4), bar5: bar(5), bar6: bar(6),

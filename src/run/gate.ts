@@ -18,7 +18,11 @@ export interface GateRange {
   modelWrites: boolean
 }
 
-export type GateRequest = { ranges: readonly GateRange[] } | { pass: DeviceEvent }
+/** What the session asks of a model's thread: a gate, an access back to the model, bytes over the device's line. */
+export type ModelRequest = { ranges: readonly GateRange[] } | { pass: DeviceEvent } | { input: Uint8Array; port: number }
+
+/** What a model's thread tells the session: an access that the gate let out, bytes that the device has sent. */
+export type ModelMessage = { event: DeviceEvent } | { output: Uint8Array; port: number }
 
 /** What the gate does with an event: the session gets it, the model gets it. */
 export function gateDecision(ranges: readonly GateRange[], event: DeviceEvent): { session: boolean; model: boolean } {

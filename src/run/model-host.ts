@@ -8,7 +8,7 @@ import { PciemError, describeError, exitCodes } from '../errors.js'
 import { loadModel } from '../model.js'
 import { builtModule } from '../paths.js'
 import type { RegisterMap } from '../pci.js'
-import type { GateRequest } from './gate.js'
+import type { ModelMessage, ModelRequest } from './gate.js'
 import type { WorkerReport, WorkerRequest } from './model-worker.js'
 
 /**
@@ -91,14 +91,17 @@ export class ModelHost {
     this.slot.start()
   }
 
-  /** Calls back, on the event loop, with the accesses that the gate hands over. */
-  onGated(listener: (event: DeviceEvent) => void): void {
-    this.#gatePort.on('message', listener)
+  /** Calls back, on the event loop, with the accesses that the gate hands over, and with what the device sends over its line. */
+  onMessage(listeners: { gated(event: DeviceEvent): void; output(bytes: Uint8Array, port: number): void }): void {
+    this.#gatePort.on('message', (message: ModelMessage) => {
+      if ('event' in message) listeners.gated(message.event)
+      else listeners.output(message.output, message.port)
+    })
     this.#gatePort.unref()
   }
 
-  /** Sets the gate, or gives an access back to the model. */
-  gate(request: GateRequest): void {
+  /** Sets the gate, gives an access back to the model, or has the device receive bytes. */
+  request(request: ModelRequest): void {
     if (this.#closed || !this.#alive) return
     this.#gatePort.postMessage(request)
     binding.write(this.#gateSignal, BigUint64Array.of(1n))

@@ -6,8 +6,8 @@ import * as binding from '../binding.js'
 import type { DeviceEvent } from '../device/ring.js'
 import { Slot, type SlotHandles } from '../device/slot.js'
 import { type ExitCode, PciemError } from '../errors.js'
-import { loadModel } from '../model.js'
-import { type GateRange, type GateRequest, gateDecision } from './gate.js'
+import { type ModelInstance, type ModelLine, loadModel } from '../model.js'
+import { type GateRange, type ModelMessage, type ModelRequest, gateDecision } from './gate.js'
 
 /** What the thread starts with: enough to load the model while its slot is being made. */
 export interface WorkerRequest {
@@ -32,8 +32,9 @@ async function attach(request: WorkerRequest, port: MessagePort): Promise<() => 
   const loading = loadModel(request.model)
   const [[handles], model] = (await Promise.all([once(port, 'message'), loading])) as [[SlotHandles], Awaited<typeof loading>]
   const slot = Slot.adopt(handles)
-  const instance = model.attach(slot, request.options)
-  const takeRequests = openGate(slot, request)
+  const line: ModelLine = { output: (bytes, port) => request.gatePort.postMessage({ output: bytes, port } satisfies ModelMessage) }
+  const instance = model.attach(slot, request.options, line)
+  const takeRequests = openGate(slot, instance, request)
   const wakers = [handles.ring, request.stopSignal, request.gateSignal]
   return () => {
     try {
@@ -50,19 +51,20 @@ async function attach(request: WorkerRequest, port: MessagePort): Promise<() => 
 }
 
 /** Lets the session take accesses before the model. Returns what carries out the session's requests. */
-function openGate(slot: Slot, { gatePort, gateSignal }: WorkerRequest): () => void {
+function openGate(slot: Slot, instance: ModelInstance, { gatePort, gateSignal }: WorkerRequest): () => void {
   let ranges: readonly GateRange[] = []
   const gate = (event: DeviceEvent): boolean => {
     const { session, model } = gateDecision(ranges, event)
-    if (session) gatePort.postMessage(event)
+    if (session) gatePort.postMessage({ event } satisfies ModelMessage)
     else if (event.type === 'mmio-write') letGo(slot, event)
     return model
   }
   return () => {
     binding.read(gateSignal, new BigUint64Array(1))
     for (let got = receiveMessageOnPort(gatePort); got; got = receiveMessageOnPort(gatePort)) {
-      const request = got.message as GateRequest
+      const request = got.message as ModelRequest
       if ('pass' in request) slot.deliver(request.pass)
+      else if ('input' in request) instance.input?.(request.input, request.port)
       else {
         ranges = request.ranges
         // It stays: a write that is held may still be in the ring when the last range has gone.

@@ -48,7 +48,7 @@ const events: Command = {
 }
 
 /** Calls `subscribe` with what ends the wait, and fails after the timeout or when ^C cancels. */
-function within<T>(session: Session, seconds: number, what: string, subscribe: (done: (value: T) => void) => () => void): Promise<T> {
+export function within<T>(session: Session, seconds: number, what: string, subscribe: (done: (value: T) => void) => () => void): Promise<T> {
   return new Promise((resolve, reject) => {
     const fail = (error: PciemError) => {
       stop()
@@ -92,7 +92,7 @@ const wait: Command = {
   },
 }
 
-function parseSeconds(text: string): number {
+export function parseSeconds(text: string): number {
   const seconds = Number(text)
   if (!(seconds >= 0) || text === '') throw new UsageError(`'${text}' is not a number of seconds`)
   return seconds

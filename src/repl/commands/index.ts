@@ -11,6 +11,7 @@ import { dmaCommands } from './dma.js'
 import { driverCommands } from './driver.js'
 import { eventCommands } from './events.js'
 import { faultCommands } from './fault.js'
+import { lineCommands } from './line.js'
 import { p2pCommands } from './p2p.js'
 import { programCommands } from './program.js'
 import { recordCommands } from './record.js'
@@ -32,6 +33,7 @@ const list: Command[] = [
   ...faultCommands,
   ...errorCommands,
   ...driverCommands,
+  ...lineCommands,
   ...answerCommands,
   ...eventCommands,
   ...recordCommands,
