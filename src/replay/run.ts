@@ -6,7 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type DeviceEvent, type SeqStatus, Slot } from '../index.js'
 import { Kmsg, kmsgText } from '../kmsg.js'
-import { blockDevices, overrideDriver } from '../run/drivers.js'
+import { blockDevices, deviceEnvironment, overrideDriver } from '../run/drivers.js'
 import { waitFor } from '../run/quiet.js'
 import type { TraceReader } from '../trace/reader.js'
 import { Command } from './command.js'
@@ -246,9 +246,8 @@ class Replay {
     const isStorage = fn.ids.classCode >>> 16 === STORAGE
     if (isStorage) await waitFor(() => blockDevices(fn.bdf)[0], NODE_MS)
     await delay(QUIET_MS)
-    const [block] = blockDevices(fn.bdf)
     this.#inCommand = true
-    this.command = new Command(command, { PCIEM_SLOT: String(this.#slot.id), PCIEM_BDF: fn.bdf, ...(block !== undefined && { PCIEM_BLOCK: block }) }, { quiet })
+    this.command = new Command(command, deviceEnvironment(this.#slot.id, fn.bdf), { quiet })
   }
 
   /** Binds and unbinds where the recording did so by hand. */

@@ -26,16 +26,33 @@ export function overrideDriver(bdf: string, name: string): void {
 
 /** The block devices of a PCI function, e.g. ['/dev/nvme0n1']; partitions are not counted. */
 export function blockDevices(bdf: string): string[] {
+  return nodesBelow(bdf, (path) => existsSync(join(path, 'queue')), /^(nvme|ata|host|target|block|\d)/)
+}
+
+/** The terminals of a PCI function, e.g. ['/dev/ttyS4', '/dev/ttyS5']. */
+export function terminals(bdf: string): string[] {
+  return nodesBelow(bdf, (path) => path.split('/').at(-2) === 'tty', /^(tty|[0-9a-f]+:)/)
+}
+
+/** What a command finds its device by. */
+export function deviceEnvironment(slot: number, bdf: string): Record<string, string> {
+  const [block] = blockDevices(bdf)
+  const [tty] = terminals(bdf)
+  return { PCIEM_SLOT: String(slot), PCIEM_BDF: bdf, ...(block !== undefined && { PCIEM_BLOCK: block }), ...(tty !== undefined && { PCIEM_TTY: tty }) }
+}
+
+/** The device nodes of what stands in sysfs below a PCI function, as far as one gets through folders of such names. */
+function nodesBelow(bdf: string, wanted: (path: string) => boolean, through: RegExp): string[] {
   const found: string[] = []
   const visit = (folder: string, depth: number) => {
     for (const entry of list(folder)) {
       const path = join(folder, entry)
-      if (existsSync(join(path, 'queue')) && existsSync(`/dev/${entry}`)) found.push(`/dev/${entry}`)
-      else if (depth < 7 && /^(nvme|ata|host|target|block|\d)/.test(entry)) visit(path, depth + 1)
+      if (wanted(path) && existsSync(`/dev/${entry}`)) found.push(`/dev/${entry}`)
+      else if (depth < 7 && through.test(entry)) visit(path, depth + 1)
     }
   }
   visit(`/sys/bus/pci/devices/${bdf}`, 0)
-  return found.sort()
+  return found.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
 }
 
 // Devices come and go while one looks.

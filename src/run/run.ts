@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { PciemError, exitCodes } from '../errors.js'
 import { Recorder } from '../recorder/recorder.js'
-import { blockDevices, ensureDriver, overrideDriver } from './drivers.js'
+import { blockDevices, deviceEnvironment, ensureDriver, overrideDriver, terminals } from './drivers.js'
 import { ModelHost } from './model-host.js'
 import { waitFor, waitQuiet } from './quiet.js'
 import { catchSignals, runWithTerminal } from './terminal.js'
@@ -27,6 +27,7 @@ export interface ReadyDevice {
   bdf: string
   driver: string
   block: string | null
+  tty: string | null
 }
 
 export interface RunResult {
@@ -99,16 +100,12 @@ async function bringUp(host: ModelHost, request: RunRequest): Promise<ReadyDevic
   const isStorage = fn.ids.classCode >>> 16 === STORAGE
   if (isStorage) await waitFor(() => blockDevices(bdf)[0], end - performance.now())
   await waitQuiet(host.slot, QUIET_MS, Math.max(QUIET_MS, end - performance.now()))
-  return { slot: host.slot.id, bdf, driver: bound, block: blockDevices(bdf)[0] ?? null }
+  return { slot: host.slot.id, bdf, driver: bound, block: blockDevices(bdf)[0] ?? null, tty: terminals(bdf)[0] ?? null }
 }
 
 async function withMarks(host: ModelHost, command: readonly string[], device: ReadyDevice): Promise<number> {
   host.slot.mark('cmd-start')
-  const status = await runWithTerminal(command, {
-    PCIEM_SLOT: String(device.slot),
-    PCIEM_BDF: device.bdf,
-    ...(device.block !== null && { PCIEM_BLOCK: device.block }),
-  })
+  const status = await runWithTerminal(command, deviceEnvironment(device.slot, device.bdf))
   host.slot.mark('cmd-exit')
   return status
 }
