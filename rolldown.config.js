@@ -20,6 +20,7 @@ const places = [
   'src/repl/interactive',
   'src/repl/reference',
   'src/repl/session',
+  'src/run/drivers',
   'src/replay/local',
   'src/trace/event',
   'src/trace/json',

@@ -135,7 +135,7 @@ const comma = (path: string): string => path.replaceAll(',', ',,')
 function kernelParameters(machine: Machine): string[] {
   return [
     ...['console=ttyS0,115200', 'loglevel=8', 'printk.devkmsg=on'],
-    ...['panic=-1', 'rdinit=/init', 'cryptomgr.notests', '8250.nr_uarts=1', 'rcupdate.rcu_expedited=1', 'no_timer_check'],
+    ...['panic=-1', 'rdinit=/init', 'cryptomgr.notests', '8250.nr_uarts=8', 'rcupdate.rcu_expedited=1', 'no_timer_check'],
     ...(machine.accelerator === 'tcg' ? ['tsc=reliable'] : []),
     ...(machine.iommu ? ['intel_iommu=on'] : []),
     ...(machine.deterministic ? ['random.trust_cpu=off', 'random.trust_bootloader=off', 'nokaslr', 'norandmaps'] : []),

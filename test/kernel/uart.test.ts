@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// The serial card, driven by the kernel's own 8250_exar.
+import { expect, it } from 'vitest'
+import { onEachGuest } from '../harness/guest.js'
+
+const trace = '/var/tmp/uart.pciem'
+
+// What goes out comes back from the far end, in order and whole. The reader is there before the writer begins.
+const echoed = (bytes: number) => `
+stty -F $PCIEM_TTY 115200 raw -echo -crtscts
+head -c ${bytes} /dev/urandom >/tmp/uart-sent
+head -c ${bytes} <$PCIEM_TTY >/tmp/uart-got & reader=$!
+sleep 0.3
+cat /tmp/uart-sent >$PCIEM_TTY
+wait $reader
+cmp /tmp/uart-sent /tmp/uart-got && echo ${bytes} bytes are the same`
+
+onEachGuest('a serial card', (guest) => {
+  it('is taken by the unmodified driver, and is a terminal of the kind that it is', async () => {
+    const { stdout, status } = await guest.pciem(['run', 'uart', 'ports=4', '--', 'sh', '-c', 'lspci -nks $PCIEM_BDF; cat /proc/tty/driver/serial; stty -F $PCIEM_TTY 9600 && stty -F $PCIEM_TTY'])
+    expect(stdout).toMatch(/13a8:0354[^]*Kernel driver in use: exar_serial/)
+    expect(stdout.match(/uart:XR17V35X mmio:.* tx:0 rx:0/g)).toHaveLength(4)
+    expect(stdout).toMatch(/^speed 9600 baud/m)
+    expect(status).toBe(0)
+  })
+
+  it('echoes some KiB both ways, byte for byte', async () => {
+    const { stdout, stderr, status } = await guest.pciem(['run', 'uart', 'echo=yes', '--', 'sh', '-c', echoed(8192)])
+    expect(stderr).toBe('')
+    expect(stdout).toBe('8192 bytes are the same\n')
+    expect(status).toBe(0)
+  })
+
+  it('is a line between the prompt and a program at the terminal, each way, on both ports', async () => {
+    const { stdout, stderr, status } = await guest.pciem(['repl', 'test/kernel/guest/uart-prompt.mjs'], { timeout: 280_000 })
+    expect(`${stdout}${stderr}`).toMatch(/^dev0 line 0: ALOUD\\n$/m)
+    expect(status).toBe(0)
+  })
+
+  it('is unbound and bound again while its ports are open, and works as before', async () => {
+    const script = `
+exec 3<>$PCIEM_TTY
+echo $PCIEM_BDF >/sys/bus/pci/drivers/exar_serial/unbind
+exec 3>&-
+echo $PCIEM_BDF >/sys/bus/pci/drivers/exar_serial/bind
+${echoed(2048)}`
+    const { stdout, stderr } = await guest.pciem(['run', 'uart', 'echo=yes', '--', 'sh', '-c', script])
+    expect(stderr).toBe('')
+    expect(stdout).toBe('2048 bytes are the same\n')
+  })
+
+  it('does the same in a replay of its recording', async () => {
+    const script = 'stty -F $PCIEM_TTY 115200 raw -echo -crtscts; exec 3<>$PCIEM_TTY; for i in 1 2 3; do echo line $i of the recording >&3; head -n 1 <&3; done'
+    await guest.ok(['bin/pciem', 'run', 'uart', 'echo=yes', '--record', trace, '--', 'sh', '-c', script])
+    await guest.ok(['bin/pciem', 'trace', 'verify', trace])
+    const { stdout, status } = await guest.pciem(['replay', trace])
+    await guest.ok(`rm ${trace}`)
+    expect(stdout).toMatch(/^match: \d+ accesses as recorded, \d+ device actions played$/m)
+    expect(stdout.match(/^line \d of the recording$/gm)).toHaveLength(3)
+    expect(status).toBe(0)
+  })
+
+  it('does the same in a replay of the recording in traces/', async () => {
+    const { stdout, status } = await guest.pciem(['replay', `traces/exar_serial-${guest.point.kernel}.pciem`])
+    expect(stdout).toMatch(/^match: \d+ accesses as recorded, \d+ device actions played$/m)
+    expect(status).toBe(0)
+  })
+})
