@@ -7,15 +7,31 @@ cd "$(dirname "$0")/.."
 . scripts/common.sh
 [ $# -gt 0 ] || set -- 6.1 6.12
 
-# Depth 1 and nothing else to do, so that the driver does the same in each run.
-io='dd if=README.md of=$PCIEM_BLOCK bs=4k count=4 oflag=direct conv=sync status=none
+# One thing at a time, and nothing random, so that the driver does the same in each run.
+nvme='dd if=README.md of=$PCIEM_BLOCK bs=4k count=4 oflag=direct conv=sync status=none
 dd if=$PCIEM_BLOCK of=/dev/null bs=4k count=16 iflag=direct status=none'
+uart='stty -F $PCIEM_TTY 115200 raw -echo -crtscts
+exec 3<>$PCIEM_TTY
+for word in one two three; do echo $word >&3; head -n 1 <&3; done'
+endpoint_test='set -e
+pcitest=build/drivers-$(uname -r)/pci_endpoint_test/pcitest
+for arguments in "-b 1" "-i 0 -l" "-i 1 -m 3" "-r -s 4096" "-i 2 -x 5" "-r -s 1025"; do $pcitest $arguments; done'
+load_endpoint_test='insmod build/drivers-$(uname -r)/pci_endpoint_test/pci_endpoint_test.ko'
+
+record() { # DRIVER KERNEL PREPARATION COMMAND MODEL [OPTION...]
+	file=$1-$2.pciem kernel=$2 preparation=$3 command=$4
+	shift 4
+	say "recording traces/$file"
+	bin/pciem vm --kernel "$kernel" --smp 1 -- sh -c "$preparation"' && exec bin/pciem run "$@"' run "$@" --force --record "build/traces/$file" -- sh -c "$command"
+	bin/pciem trace verify "build/traces/$file" || die "build/traces/$file is not whole"
+	mv "build/traces/$file" "traces/$file"
+}
 
 mkdir -p build/traces traces
 for kernel in "$@"; do
-	file=nvme-$kernel.pciem
-	say "recording traces/$file"
-	bin/pciem vm --kernel "$kernel" --smp 1 -- bin/pciem run nvme size=64M --force --record "build/traces/$file" -- sh -c "$io"
-	bin/pciem trace verify "build/traces/$file" || die "build/traces/$file is not whole"
-	mv "build/traces/$file" "traces/$file"
+	releases=$(guest_releases "$kernel")
+	scripts/endpoint-test.sh $releases
+	record nvme "$kernel" true "$nvme" nvme size=64M
+	record exar_serial "$kernel" true "$uart" uart echo=yes
+	record pci-endpoint-test "$kernel" "$load_endpoint_test" "$endpoint_test" pci-endpoint-test
 done

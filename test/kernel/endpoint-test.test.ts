@@ -76,4 +76,11 @@ onEachGuest("the kernel's pci_endpoint_test", (guest) => {
     expect(status).toBe(0)
     await guest.ok(`rm ${trace}`)
   })
+
+  it('does the same in a replay of the recording in traces/', async () => {
+    await load(guest)
+    const { stdout, status } = await guest.pciem(['replay', `traces/pci-endpoint-test-${guest.point.kernel}.pciem`])
+    expect(stdout).toMatch(/^match: \d+ accesses as recorded, \d+ device actions played$/m)
+    expect(status).toBe(0)
+  })
 })
