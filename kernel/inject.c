@@ -18,6 +18,7 @@
 
 #define MAX_RULES	64
 #define MAX_LATE	16			/* interrupts of a rule that are on their way */
+#define LATE_INTX	(~0U)			/* among them: the INTx level */
 #define MAX_DELAY_NS	(10ULL * NSEC_PER_SEC)
 #define MAX_SPIN_NS	(10ULL * NSEC_PER_MSEC)
 #define DUPLICATE_NS	(1ULL * NSEC_PER_MSEC)	/* at once, they would be one interrupt */
@@ -58,8 +59,8 @@ static bool queue_late(struct inject_rule *r, u32 vector)
 	return true;
 }
 
-/* Each rule that fits counts; the first that is due acts. */
-static bool inject_match(struct pciem_func *f, u8 kind, u8 bar, u64 addr, u64 len,
+/* Each rule that fits counts; the first that is due acts. late: what it raises later, of an interrupt. */
+static bool inject_match(struct pciem_func *f, u8 kind, u8 bar, u64 addr, u64 len, u32 late,
 			 struct pciem_inject_rule *hit)
 {
 	struct pciem_injector *in = &f->slot->injector;
@@ -77,7 +78,7 @@ static bool inject_match(struct pciem_func *f, u8 kind, u8 bar, u64 addr, u64 le
 		if (found || r->u.seen <= r->u.after || (r->u.count && r->u.hits >= r->u.count))
 			continue;
 		if (kind == PCIEM_RECORD_IRQ && r->u.action != PCIEM_INJECT_DROP &&
-		    r->u.action != PCIEM_INJECT_REMOVE && !queue_late(r, addr))
+		    r->u.action != PCIEM_INJECT_REMOVE && !queue_late(r, late))
 			continue;
 		r->u.hits++;
 		*hit = r->u;
@@ -125,7 +126,7 @@ bool pciem_inject_access(struct pciem_access *acc)
 	u64 mask = acc->width == 8 ? ~0ULL : BIT_ULL(acc->width * 8) - 1;
 
 	if (!inject_match(f, acc->write ? PCIEM_RECORD_MMIO_WRITE : PCIEM_RECORD_MMIO_READ,
-			  acc->bar->index, acc->offset, acc->width, &hit))
+			  acc->bar->index, acc->offset, acc->width, 0, &hit))
 		return true;
 	record_fault(f, acc->bar->index, acc->width, acc->offset, hit.action);
 	switch (hit.action) {
@@ -155,7 +156,7 @@ bool pciem_inject_dma(struct pciem_func *f, u64 iova, void *data, u32 len, bool 
 	struct pciem_inject_rule hit;
 	u32 at = 0, i;
 
-	if (!inject_match(f, write ? PCIEM_RECORD_DMA_WRITE : PCIEM_RECORD_DMA_READ, 0xff, iova, len, &hit))
+	if (!inject_match(f, write ? PCIEM_RECORD_DMA_WRITE : PCIEM_RECORD_DMA_READ, 0xff, iova, len, 0, &hit))
 		return true;
 	record_fault(f, 0xff, 0, iova, hit.action);
 	switch (hit.action) {
@@ -177,17 +178,28 @@ bool pciem_inject_dma(struct pciem_func *f, u64 iova, void *data, u32 len, bool 
 	return true;
 }
 
-/* True: it shall not be raised now. */
-bool pciem_inject_irq(struct pciem_func *f, u32 vector)
+static bool inject_irq(struct pciem_func *f, u32 vector, u32 late)
 {
 	struct pciem_inject_rule hit;
 
-	if (!inject_match(f, PCIEM_RECORD_IRQ, 0xff, vector, 1, &hit))
+	if (!inject_match(f, PCIEM_RECORD_IRQ, 0xff, vector, 1, late, &hit))
 		return false;
 	record_fault(f, 0xff, 0, vector, hit.action);
 	if (hit.action == PCIEM_INJECT_REMOVE)
 		pciem_slot_surprise(f->slot);
 	return hit.action != PCIEM_INJECT_DUPLICATE;
+}
+
+/* True: it shall not be raised now. */
+bool pciem_inject_irq(struct pciem_func *f, u32 vector)
+{
+	return inject_irq(f, vector, vector);
+}
+
+/* The same, of an INTx level that is to rise: to rules it is vector 0. */
+bool pciem_inject_intx(struct pciem_func *f)
+{
+	return inject_irq(f, 0, LATE_INTX);
 }
 
 /* ----------------------------------------------------------------- late interrupts */
@@ -208,8 +220,12 @@ static void late_work(struct work_struct *work)
 	/* As an owner's call: not while vectors are being taken away. */
 	if (!down_read_trylock(&slot->calls))
 		return;
-	for (i = 0; i < nr && smp_load_acquire(&slot->state) == PCIEM_STATE_STARTED; i++)
-		pciem_irq_raise(r->func, vector[i], 0);
+	for (i = 0; i < nr && smp_load_acquire(&slot->state) == PCIEM_STATE_STARTED; i++) {
+		if (vector[i] != LATE_INTX)
+			pciem_irq_raise(r->func, vector[i], 0);
+		else
+			pciem_intx_late(r->func, r->u.action == PCIEM_INJECT_DUPLICATE);
+	}
 	up_read(&slot->calls);
 }
 

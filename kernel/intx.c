@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * INTx as the owner sees it: each function has a level of its own, which stays until
- * the owner takes it away; a line is the OR of the functions that have its pin. How a
- * line reaches the driver is intx_line.c's.
+ * the owner takes it away, or for as long as a status register in the kernel holds it;
+ * a line is the OR of the functions that have its pin. How a line reaches the driver is
+ * intx_line.c's.
  *
  * Cards that know only INJECT_IRQ pulse: the line is held until the driver's handlers
  * have run, and a pulse that comes meanwhile is another interrupt.
@@ -22,7 +23,9 @@ static bool line_has(const struct pciem_line *line, const struct pciem_func *f)
 
 bool pciem_intx_func_high(struct pciem_intx *intx, struct pciem_func *f)
 {
-	return (intx->func[f->num].level || intx->func[f->num].pulse) &&
+	const struct pciem_intx_func *state = &intx->func[f->num];
+
+	return (state->level || state->status || state->pulse) &&
 	       !(pciem_config_command(f) & PCI_COMMAND_INTX_DISABLE) &&
 	       !pciem_irq_kind(f);
 }
@@ -46,7 +49,7 @@ static void status_update(struct pciem_intx *intx, struct pciem_func *f)
 {
 	const struct pciem_intx_func *state = &intx->func[f->num];
 
-	pciem_config_interrupt_status(f, state->level || state->pulse || state->pulsing);
+	pciem_config_interrupt_status(f, state->level || state->status || state->pulse || state->pulsing);
 }
 
 /* ------------------------------------------------------------------------- pulses */
@@ -57,6 +60,18 @@ bool pciem_intx_line_has_pulse(const struct pciem_line *line)
 
 	for (i = 0; i < PCIEM_MAX_FUNCTIONS; i++)
 		if (line_has(line, line->intx->slot->func[i]) && line->intx->func[i].pulse)
+			return true;
+	return false;
+}
+
+bool pciem_intx_line_has_status(const struct pciem_line *line)
+{
+	struct pciem_intx *intx = line->intx;
+	unsigned int i;
+
+	for (i = 0; i < PCIEM_MAX_FUNCTIONS; i++)
+		if (line_has(line, intx->slot->func[i]) && intx->func[i].status &&
+		    pciem_intx_func_high(intx, intx->slot->func[i]))
 			return true;
 	return false;
 }
@@ -124,10 +139,18 @@ void pciem_intx_line_end_pulses(struct pciem_line *line)
 
 /* ---------------------------------------------------------------------- the owner */
 
+enum change_kind {
+	CHANGE_LEVEL,			/* the owner says so */
+	CHANGE_STATUS,			/* the registers say so */
+	CHANGE_LATE,			/* both, where a fault had kept it low */
+	CHANGE_PULSE,
+};
+
 struct change {
 	struct pciem_func *f;
 	struct pciem_line *line;
-	bool assert, pulse;
+	enum change_kind kind;
+	bool assert;
 };
 
 static void change_apply(struct pciem_txn *txn, void *arg)
@@ -138,10 +161,25 @@ static void change_apply(struct pciem_txn *txn, void *arg)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&intx->lock, flags);
-	if (c->pulse)
-		state->pulse = true;
-	else
+	switch (c->kind) {
+	case CHANGE_LEVEL:
 		state->level = c->assert;
+		break;
+	case CHANGE_LATE:
+		state->level = READ_ONCE(state->asked);
+		fallthrough;
+	case CHANGE_STATUS:
+		/* As it is now: another CPU's change may have come in between. */
+		state->status = pciem_registers_intx(c->f);
+		break;
+	case CHANGE_PULSE:
+		state->pulse = true;
+		break;
+	}
+	if (c->kind != CHANGE_PULSE) {
+		c->assert = state->level || state->status;
+		txn->rec.value = c->assert ? PCIEM_IRQ_INTX_ASSERT : PCIEM_IRQ_INTX_DEASSERT;
+	}
 	status_update(intx, c->f);
 	if (c->assert) {
 		c->line->seq = PCIEM_IRQ_SEQ(txn->rec.seq);
@@ -193,17 +231,42 @@ int pciem_intx_set(struct pciem_func *f, bool assert, u64 cause)
 		return -ENOENT;
 	if (READ_ONCE(f->slot->gone))
 		return -ENODEV;
+	WRITE_ONCE(c.line->intx->func[f->num].asked, assert);
 	if (READ_ONCE(c.line->intx->func[f->num].level) != assert)
-		return change(&c, cause);
+		return assert && pciem_inject_intx(f) ? 0 : change(&c, cause);
 	/* On the link, too, to say it twice says nothing; but the owner has looked. */
 	if (assert)
 		line_confirm(c.line);
 	return 0;
 }
 
+void pciem_intx_follow(struct pciem_func *f, u64 cause)
+{
+	struct change c = { .f = f, .line = READ_ONCE(f->line), .kind = CHANGE_STATUS };
+	bool high = pciem_registers_intx(f);
+
+	if (!c.line)
+		return;
+	if (!READ_ONCE(c.line->intx->func[f->num].status) && (!high || pciem_inject_intx(f)))
+		return;
+	change(&c, cause);
+}
+
+void pciem_intx_late(struct pciem_func *f, bool again)
+{
+	struct change c = { .f = f, .line = READ_ONCE(f->line), .kind = CHANGE_LATE };
+
+	if (!c.line)
+		return;
+	if (again)
+		pciem_intx_pulse(f, 0);
+	else if (READ_ONCE(c.line->intx->func[f->num].asked) || pciem_registers_intx(f))
+		change(&c, 0);
+}
+
 int pciem_intx_pulse(struct pciem_func *f, u64 cause)
 {
-	struct change c = { .f = f, .line = READ_ONCE(f->line), .assert = true, .pulse = true };
+	struct change c = { .f = f, .line = READ_ONCE(f->line), .kind = CHANGE_PULSE, .assert = true };
 
 	if (!c.line)
 		return -EINVAL;

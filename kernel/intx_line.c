@@ -10,7 +10,8 @@
  * a storm, but when the owner has taken the accesses posted until then and has had a
  * moment to act on them; longer each time that this changed nothing. An owner that
  * says again that the line is high ends that moment. An assertion that came since the
- * handler was called is new, and waits for nothing.
+ * handler was called is new, and waits for nothing. A line that a status register in the
+ * kernel holds waits for that moment only: at once, it would keep a CPU from anything else.
  *
  * Locking in this file: intx->lock. The chip's callbacks run under the irq
  * descriptor's lock; a vector is sent, and the stream is asked, from an irq_work or
@@ -40,7 +41,8 @@ static bool line_settled(struct pciem_line *line, const struct pciem_owner_progr
 
 	if (line->posted == ~0ULL)
 		line->posted = owner->posted;
-	if (!line->caught_up && owner->taken >= line->posted && !owed)
+	if (!line->caught_up &&
+	    ((owner->taken >= line->posted && !owed) || pciem_intx_line_has_status(line)))
 		line->caught_up = now;
 	if (line->caught_up && line->confirmed)
 		return true;

@@ -158,6 +158,16 @@ static int call_bar_program(struct pciem_slot *slot, void *argp)
 	return slot->state > PCIEM_STATE_STARTED ? -ENODEV : pciem_program_set(bar, arg);
 }
 
+static int call_bar_indexed(struct pciem_slot *slot, void *argp)
+{
+	const struct pciem_bar_indexed *arg = argp;
+	struct pciem_bar *bar = bar_get(slot, arg->func, arg->bar_index);
+
+	if (IS_ERR(bar))
+		return PTR_ERR(bar);
+	return slot->state > PCIEM_STATE_STARTED ? -ENODEV : pciem_registers_set_indexed(bar, arg);
+}
+
 static int call_bar_update(struct pciem_slot *slot, void *argp)
 {
 	struct pciem_bar_update *arg = argp;
@@ -396,6 +406,7 @@ const struct call pciem_new_calls[] = {
 	  .fn = call_aer_inject },
 	{ PCIEM_BAR_REGISTER, sizeof(struct pciem_bar_register), CALL_LOCKED, .fn = call_bar_register },
 	{ PCIEM_BAR_INTERRUPT, sizeof(struct pciem_bar_interrupt), CALL_LOCKED, .fn = call_bar_interrupt },
+	{ PCIEM_BAR_INDEXED, sizeof(struct pciem_bar_indexed), CALL_LOCKED, .fn = call_bar_indexed },
 	{ PCIEM_BAR_PROGRAM, sizeof(struct pciem_bar_program), CALL_LOCKED, .fn = call_bar_program },
 	{ PCIEM_BAR_UPDATE, sizeof(struct pciem_bar_update), CALL_DEVICE | CALL_OUT, .fn = call_bar_update },
 	{ PCIEM_WATCH, sizeof(struct pciem_watch), CALL_LOCKED | CALL_OUT, .fn = call_watch },

@@ -69,7 +69,9 @@ struct pciem_intx {
 	struct irq_domain *domain;
 	struct pciem_line line[PCI_NUM_INTX];
 	struct pciem_intx_func {
-		bool level;		/* the owner's */
+		bool asked;		/* the owner's level, as it last said */
+		bool level;		/* the same as it is: an injected fault may have kept it low */
+		bool status;		/* a status register's: see registers.c */
 		bool pulse;		/* to be delivered once */
 		bool pulsing;		/* being delivered */
 	} func[PCIEM_MAX_FUNCTIONS];
@@ -86,6 +88,7 @@ void pciem_intx_reset(struct pciem_func *f);		/* RCU */
 bool pciem_intx_func_high(struct pciem_intx *intx, struct pciem_func *f);
 bool pciem_intx_line_high(const struct pciem_line *line);
 bool pciem_intx_line_has_pulse(const struct pciem_line *line);
+bool pciem_intx_line_has_status(const struct pciem_line *line);
 void pciem_intx_line_take_pulses(struct pciem_line *line);
 /* The handlers have returned: pulses that were being delivered are over. Under no lock. */
 void pciem_intx_line_end_pulses(struct pciem_line *line);

@@ -192,7 +192,7 @@ int pciem_bar_mmap(struct pciem_bar *bar, struct vm_area_struct *vma);	/* the ow
 int pciem_bar_insert_pages(struct pciem_bar *bar, u64 offset, struct vm_area_struct *vma, unsigned long addr,
 			   unsigned long size);
 
-/* --------------------------------------------------------------- registers.c
+/* -------------------------------------------------- registers.c, indexed.c
  * What a driver's access does to a BAR's memory. Load and store run in a transaction's
  * apply(); *rose is what to send once that is emitted.
  */
@@ -202,8 +202,10 @@ u64 pciem_registers_load(struct pciem_bar *bar, u64 offset, u8 width, u64 *rose)
 void pciem_registers_store(struct pciem_bar *bar, u64 offset, u8 width, u64 value, u64 *rose);
 void pciem_registers_send(struct pciem_bar *bar, u64 rose, u64 cause);
 void pciem_registers_quiesce(void);	/* nobody sends any more, for slots that are REMOVED */
+bool pciem_registers_intx(const struct pciem_func *f);	/* whether a status register holds its line; stream->lock */
 int pciem_registers_set(struct pciem_bar *bar, const struct pciem_bar_register *arg);	/* slot->lock */
 int pciem_registers_set_interrupt(struct pciem_bar *bar, const struct pciem_bar_interrupt *arg);	/* slot->lock */
+int pciem_registers_set_indexed(struct pciem_bar *bar, const struct pciem_bar_indexed *arg);	/* indexed.c; slot->lock */
 int pciem_registers_update(struct pciem_bar *bar, struct pciem_bar_update *arg);
 void pciem_registers_free(struct pciem_bar *bar);
 
@@ -268,6 +270,8 @@ int pciem_irq_bridge_init(struct pciem_slot *slot);	/* the slot's MSI domain and
 int pciem_irq_inject(struct pciem_func *f, u32 vector, u64 cause);	/* any context */
 int pciem_irq_raise(struct pciem_func *f, u32 vector, u64 cause);	/* the same, past the injected faults */
 int pciem_intx_set(struct pciem_func *f, bool assert, u64 cause);	/* the function's level; -ENOENT: it has no pin. any context */
+void pciem_intx_late(struct pciem_func *f, bool again);	/* from inject.c: rises as far as it is still to, or is delivered once more */
+void pciem_intx_follow(struct pciem_func *f, u64 cause);	/* a status register may hold the line, or no longer; any context */
 void pciem_irq_config_changed(struct pciem_func *f);	/* enable or mask bits, or COMMAND, were written; any context */
 /* A store into a BAR that may hold the MSI-X table (vector control is authoritative in the irq chip; this keeps the PBA right). */
 bool pciem_irq_has_vector(struct pciem_func *f, u32 vector);	/* INJECT_IRQ may name it; after REGISTER */
@@ -321,6 +325,7 @@ int pciem_inject_call(struct pciem_slot *slot, struct pciem_inject *arg);
 bool pciem_inject_access(struct pciem_access *acc);
 bool pciem_inject_dma(struct pciem_func *f, u64 iova, void *data, u32 len, bool write);
 bool pciem_inject_irq(struct pciem_func *f, u32 vector);
+bool pciem_inject_intx(struct pciem_func *f);
 
 /* ------------------------------------------- sequencer.c, seq_match.c, seq_report.c */
 enum pciem_seq_result {

@@ -12,7 +12,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "pciem.h"
+#include "registers.h"
 
 #define MAX_PROGRAMS	64
 #define MAX_INSNS	256
@@ -31,11 +31,6 @@ struct pciem_programs {
 };
 
 /* ------------------------------------------------------------------- running one */
-
-static bool inside(const struct pciem_bar *bar, u64 at, u8 width)
-{
-	return at < bar->size && width <= bar->size - at;
-}
 
 static u64 compute(u8 op, u64 a, u64 b)
 {
@@ -86,10 +81,10 @@ static u64 run(struct pciem_bar *bar, const struct program *p, u64 offset, u8 wi
 
 		switch (i->op) {
 		case PCIEM_INSN_LOAD:
-			r[i->dst] = inside(bar, at, i->width) ? pciem_mem_read(bar->mem + at, i->width) : 0;
+			r[i->dst] = pciem_bar_has(bar, at, i->width) ? pciem_mem_read(bar->mem + at, i->width) : 0;
 			break;
 		case PCIEM_INSN_STORE:
-			if (inside(bar, at, i->width))
+			if (pciem_bar_has(bar, at, i->width))
 				pciem_mem_write(bar->mem + at, i->width, r[i->dst]);
 			break;
 		case PCIEM_INSN_JEQ:
@@ -125,18 +120,13 @@ bool pciem_program_run(struct pciem_bar *bar, u32 on, u64 offset, u8 width, u64 
 
 /* --------------------------------------------------------------- the owner's call */
 
-static bool width_ok(u8 width)
-{
-	return width == 1 || width == 2 || width == 4 || width == 8;
-}
-
 static bool insn_ok(const struct pciem_bar_insn *i, u32 at, u32 nr)
 {
 	if (i->op >= PCIEM_INSN_NR || i->dst >= REGISTERS ||
 	    (i->src >= REGISTERS && i->src != PCIEM_INSN_IMM))
 		return false;
 	if (i->op == PCIEM_INSN_LOAD || i->op == PCIEM_INSN_STORE)
-		return width_ok(i->width) && !i->target;
+		return pciem_width_ok(i->width) && !i->target;
 	if (i->width)
 		return false;
 	if (i->op >= PCIEM_INSN_JEQ)

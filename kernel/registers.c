@@ -15,32 +15,7 @@
 #include <linux/slab.h>
 #include <linux/srcu.h>
 
-#include "pciem.h"
-
-#define MAX_ROWS	256
-#define MAX_INTERRUPTS	64
-
-struct row {
-	u64 start, end;			/* end exclusive */
-	u64 target;			/* where writes have their effect; start: on itself */
-	u64 writable, w1c, w1s, rc;
-	u8 width;
-};
-
-struct interrupt {
-	u64 status, enable;		/* offsets */
-	u64 mask;
-	u64 pending;			/* status & enable & mask when last looked at */
-	u32 vector;
-	u8 width;			/* 0: not in use */
-	bool always;			/* there is no enable register */
-};
-
-struct pciem_registers {
-	unsigned int nr;
-	struct row row[MAX_ROWS];
-	struct interrupt interrupt[MAX_INTERRUPTS];
-};
+#include "registers.h"
 
 DEFINE_STATIC_SRCU(sending);
 
@@ -77,32 +52,41 @@ void pciem_mem_write(u8 *at, u8 width, u64 value)
 	}
 }
 
-static u64 ones(unsigned int bytes)
-{
-	return bytes >= 8 ? ~0ULL : BIT_ULL(bytes * 8) - 1;
-}
-
 /* ------------------------------------------------------------------ the equation */
 
-/* stream->lock. Which interrupts have a bit pending that had not when they were last looked at. */
+/*
+ * stream->lock. Which interrupts are to be sent: a bit is pending that was not when they
+ * were last looked at; of a level, whether any bit is pending has changed.
+ */
 static u64 look_at_interrupts(struct pciem_bar *bar, struct pciem_registers *regs)
 {
 	u64 rose = 0, pending;
 	unsigned int i;
 
-	for (i = 0; i < MAX_INTERRUPTS; i++) {
-		struct interrupt *in = &regs->interrupt[i];
+	for (i = 0; i < PCIEM_MAX_INTERRUPTS; i++) {
+		struct pciem_status *in = &regs->interrupt[i];
 
 		if (!in->width)
 			continue;
 		pending = pciem_mem_read(bar->mem + in->status, in->width) & in->mask;
 		if (!in->always)
 			pending &= pciem_mem_read(bar->mem + in->enable, in->width);
-		if (pending & ~in->pending)
+		if (in->intx ? !pending != !in->pending : pending & ~in->pending)
 			rose |= BIT_ULL(i);
 		in->pending = pending;
 	}
 	return rose;
+}
+
+bool pciem_registers_intx(const struct pciem_func *f)
+{
+	unsigned int b, i;
+
+	for (b = 0; b < ARRAY_SIZE(f->bar); b++)
+		for (i = 0; f->bar[b].registers && i < PCIEM_MAX_INTERRUPTS; i++)
+			if (f->bar[b].registers->interrupt[i].intx && f->bar[b].registers->interrupt[i].pending)
+				return true;
+	return false;
 }
 
 /*
@@ -113,23 +97,34 @@ void pciem_registers_send(struct pciem_bar *bar, u64 rose, u64 cause)
 {
 	struct pciem_func *f = bar->func;
 	struct pciem_stream *s = &f->slot->stream;
-	u32 vector[MAX_INTERRUPTS];
+	u32 vector[PCIEM_MAX_INTERRUPTS];
 	unsigned long flags;
 	unsigned int i, nr = 0;
+	bool level = false;
 	int srcu;
 
 	if (!rose)
 		return;
 	raw_spin_lock_irqsave(&s->lock, flags);
-	for (i = 0; i < MAX_INTERRUPTS; i++)
-		if (rose & BIT_ULL(i) && bar->registers->interrupt[i].width)
-			vector[nr++] = bar->registers->interrupt[i].vector;
+	for (i = 0; i < PCIEM_MAX_INTERRUPTS; i++) {
+		const struct pciem_status *in = &bar->registers->interrupt[i];
+
+		if (!(rose & BIT_ULL(i)) || !in->width)
+			continue;
+		if (in->intx)
+			level = true;
+		else
+			vector[nr++] = in->vector;
+	}
 	raw_spin_unlock_irqrestore(&s->lock, flags);
 
 	srcu = srcu_read_lock(&sending);
-	if (smp_load_acquire(&f->slot->state) != PCIEM_STATE_REMOVED)
+	if (smp_load_acquire(&f->slot->state) != PCIEM_STATE_REMOVED) {
 		for (i = 0; i < nr; i++)
 			pciem_irq_inject(f, vector[i], cause);
+		if (level)
+			pciem_intx_follow(f, cause);
+	}
 	srcu_read_unlock(&sending, srcu);
 }
 
@@ -158,7 +153,7 @@ static unsigned int first_row(const struct pciem_registers *regs, u64 offset)
 
 /* One register, and which of its bytes an access touches: from is the access's first byte of them. */
 struct piece {
-	const struct row *row;
+	const struct pciem_row *row;
 	u64 reg;
 	unsigned int shift;		/* of those bytes in the register, in bits */
 	unsigned int from, bytes;
@@ -169,7 +164,7 @@ static bool next_piece(const struct pciem_registers *regs, u64 offset, u8 width,
 {
 	u64 at = offset + done, end = offset + width;
 	unsigned int i = first_row(regs, at);
-	const struct row *row = &regs->row[i];
+	const struct pciem_row *row = &regs->row[i];
 
 	if (at >= end || i == regs->nr || row->start >= end)
 		return false;
@@ -182,22 +177,20 @@ static bool next_piece(const struct pciem_registers *regs, u64 offset, u8 width,
 	return true;
 }
 
-/* stream->lock: the value that a read gets, and what the read does. */
-u64 pciem_registers_load(struct pciem_bar *bar, u64 offset, u8 width, u64 *rose)
+bool pciem_row_load(struct pciem_bar *bar, u64 offset, u8 width, u64 *value)
 {
 	struct pciem_registers *regs = bar->registers;
-	u64 value = pciem_mem_read(bar->mem + offset, width);
 	bool cleared = false;
 	unsigned int done;
 	struct piece p;
 
-	if (pciem_program_run(bar, PCIEM_ON_READ, offset, width, &value)) {
-		if (regs)
-			*rose = look_at_interrupts(bar, regs);
-		return value & ones(width);
+	*value = pciem_mem_read(bar->mem + offset, width);
+	if (pciem_program_run(bar, PCIEM_ON_READ, offset, width, value)) {
+		*value &= pciem_ones(width);
+		return regs;
 	}
 	for (done = 0; regs && next_piece(regs, offset, width, done, &p); done = p.from + p.bytes) {
-		u64 bits = p.row->rc & ones(p.bytes) << p.shift;
+		u64 bits = p.row->rc & pciem_ones(p.bytes) << p.shift;
 		u8 *at = bar->mem + p.reg;
 
 		if (!bits)
@@ -205,15 +198,23 @@ u64 pciem_registers_load(struct pciem_bar *bar, u64 offset, u8 width, u64 *rose)
 		pciem_mem_write(at, p.row->width, pciem_mem_read(at, p.row->width) & ~bits);
 		cleared = true;
 	}
-	if (cleared)
-		*rose = look_at_interrupts(bar, regs);
+	return cleared;
+}
+
+/* stream->lock: the value that a read gets, and what the read does. */
+u64 pciem_registers_load(struct pciem_bar *bar, u64 offset, u8 width, u64 *rose)
+{
+	u64 value;
+
+	if (pciem_row_load(bar, offset, width, &value))
+		*rose = look_at_interrupts(bar, bar->registers);
 	return value;
 }
 
 static void store_piece(struct pciem_bar *bar, const struct piece *p, u64 value)
 {
-	const struct row *row = p->row;
-	u64 lanes = ones(p->bytes) << p->shift;
+	const struct pciem_row *row = p->row;
+	u64 lanes = pciem_ones(p->bytes) << p->shift;
 	u8 *at = bar->mem + row->target + (p->reg - row->start);
 	u64 now = pciem_mem_read(at, row->width);
 
@@ -224,8 +225,7 @@ static void store_piece(struct pciem_bar *bar, const struct piece *p, u64 value)
 	pciem_mem_write(at, row->width, now);
 }
 
-/* stream->lock: what a write does. */
-void pciem_registers_store(struct pciem_bar *bar, u64 offset, u8 width, u64 value, u64 *rose)
+void pciem_row_store(struct pciem_bar *bar, u64 offset, u8 width, u64 value)
 {
 	struct pciem_registers *regs = bar->registers;
 	unsigned int done = 0, i;
@@ -245,24 +245,21 @@ void pciem_registers_store(struct pciem_bar *bar, u64 offset, u8 width, u64 valu
 		for (i = done; i < width; i++)
 			bar->mem[offset + i] = value >> i * 8;
 	}
-	if (regs)
-		*rose = look_at_interrupts(bar, regs);
+}
+
+/* stream->lock: what a write does. */
+void pciem_registers_store(struct pciem_bar *bar, u64 offset, u8 width, u64 value, u64 *rose)
+{
+	pciem_row_store(bar, offset, width, value);
+	if (!bar->registers)
+		return;
+	pciem_indexed_written(bar, offset, width, value);
+	*rose = look_at_interrupts(bar, bar->registers);
 }
 
 /* --------------------------------------------------------------- the owner's calls */
 
-static bool inside(const struct pciem_bar *bar, u64 offset, u64 length)
-{
-	return offset < bar->size && length <= bar->size - offset;
-}
-
-static bool width_ok(u32 width)
-{
-	return width == 1 || width == 2 || width == 4 || width == 8;
-}
-
-/* slot->lock */
-static struct pciem_registers *table_of(struct pciem_bar *bar)
+struct pciem_registers *pciem_registers_table(struct pciem_bar *bar)
 {
 	struct pciem_stream *s = &bar->func->slot->stream;
 	struct pciem_registers *regs = bar->registers;
@@ -278,14 +275,14 @@ static struct pciem_registers *table_of(struct pciem_bar *bar)
 	return regs;
 }
 
-static bool is_memory(const struct row *row)
+static bool is_memory(const struct pciem_row *row)
 {
 	return row->target == row->start && !row->w1c && !row->w1s && !row->rc &&
-	       row->writable == ones(row->width);
+	       row->writable == pciem_ones(row->width);
 }
 
 /* stream->lock. Puts row in its place, over one with the same extent; plain memory needs none. */
-static int table_put(struct pciem_registers *regs, const struct row *row)
+static int table_put(struct pciem_registers *regs, const struct pciem_row *row)
 {
 	unsigned int i = first_row(regs, row->start);
 	bool there = i < regs->nr && regs->row[i].start < row->end;
@@ -300,7 +297,7 @@ static int table_put(struct pciem_registers *regs, const struct row *row)
 	if (is_memory(row))
 		return 0;
 	if (!there) {
-		if (regs->nr == MAX_ROWS)
+		if (regs->nr == PCIEM_MAX_ROWS)
 			return -ENOSPC;
 		memmove(&regs->row[i + 1], &regs->row[i], (regs->nr - i) * sizeof(*row));
 		regs->nr++;
@@ -313,24 +310,24 @@ int pciem_registers_set(struct pciem_bar *bar, const struct pciem_bar_register *
 {
 	struct pciem_stream *s = &bar->func->slot->stream;
 	struct pciem_registers *regs;
-	struct row row;
+	struct pciem_row row;
 	u64 length;
 	int err;
 
 	lockdep_assert_held(&bar->func->slot->lock);
-	if (!width_ok(arg->width) || !arg->count || arg->count > bar->size / arg->width)
+	if (!pciem_width_ok(arg->width) || !arg->count || arg->count > bar->size / arg->width)
 		return -EINVAL;
 	length = (u64)arg->width * arg->count;
-	if (!inside(bar, arg->offset, length) || !inside(bar, arg->target, length) ||
-	    (arg->writable | arg->w1c | arg->w1s | arg->read_clear) & ~ones(arg->width) ||
+	if (!pciem_bar_has(bar, arg->offset, length) || !pciem_bar_has(bar, arg->target, length) ||
+	    (arg->writable | arg->w1c | arg->w1s | arg->read_clear) & ~pciem_ones(arg->width) ||
 	    arg->writable & (arg->w1c | arg->w1s) || arg->w1c & arg->w1s)
 		return -EINVAL;
-	row = (struct row) {
+	row = (struct pciem_row) {
 		.start = arg->offset, .end = arg->offset + length, .target = arg->target,
 		.writable = arg->writable, .w1c = arg->w1c, .w1s = arg->w1s, .rc = arg->read_clear,
 		.width = arg->width,
 	};
-	regs = table_of(bar);
+	regs = pciem_registers_table(bar);
 	if (!regs)
 		return -ENOMEM;
 	raw_spin_lock_irq(&s->lock);
@@ -343,29 +340,35 @@ int pciem_registers_set_interrupt(struct pciem_bar *bar, const struct pciem_bar_
 {
 	struct pciem_stream *s = &bar->func->slot->stream;
 	struct pciem_registers *regs;
-	struct interrupt in = { .always = arg->flags & PCIEM_INTERRUPT_ALWAYS };
+	bool intx = arg->flags & PCIEM_INTERRUPT_INTX, level_ends;
+	struct pciem_status in = { .always = arg->flags & PCIEM_INTERRUPT_ALWAYS };
 
 	lockdep_assert_held(&bar->func->slot->lock);
-	if (arg->index >= MAX_INTERRUPTS || arg->vector >= PCIEM_MAX_VECTORS || arg->reserved ||
-	    arg->flags & ~PCIEM_INTERRUPT_ALWAYS)
+	if (arg->index >= PCIEM_MAX_INTERRUPTS || arg->vector >= (intx ? 1 : PCIEM_MAX_VECTORS) || arg->reserved ||
+	    arg->flags & ~(PCIEM_INTERRUPT_ALWAYS | PCIEM_INTERRUPT_INTX))
 		return -EINVAL;
 	if (arg->width) {
-		if (!width_ok(arg->width) || !inside(bar, arg->status, arg->width) ||
-		    (!in.always && !inside(bar, arg->enable, arg->width)) ||
-		    !arg->mask || arg->mask & ~ones(arg->width))
+		if (!pciem_width_ok(arg->width) || !pciem_bar_has(bar, arg->status, arg->width) ||
+		    (!in.always && !pciem_bar_has(bar, arg->enable, arg->width)) ||
+		    !arg->mask || arg->mask & ~pciem_ones(arg->width))
 			return -EINVAL;
 		in.status = arg->status;
 		in.enable = arg->enable;
 		in.mask = arg->mask;
 		in.vector = arg->vector;
 		in.width = arg->width;
+		in.intx = intx;
 	}
-	regs = table_of(bar);
+	regs = pciem_registers_table(bar);
 	if (!regs)
 		return -ENOMEM;
 	raw_spin_lock_irq(&s->lock);
+	level_ends = regs->interrupt[arg->index].intx && regs->interrupt[arg->index].pending;
 	regs->interrupt[arg->index] = in;
 	raw_spin_unlock_irq(&s->lock);
+	/* A new one is looked at with the next access. */
+	if (level_ends)
+		pciem_intx_follow(bar->func, 0);
 	return 0;
 }
 
@@ -376,8 +379,8 @@ int pciem_registers_update(struct pciem_bar *bar, struct pciem_bar_update *arg)
 	unsigned long flags;
 	u64 rose = 0, now;
 
-	if (!width_ok(arg->width) || !inside(bar, arg->offset, arg->width) ||
-	    (arg->clear | arg->set) & ~ones(arg->width))
+	if (!pciem_width_ok(arg->width) || !pciem_bar_has(bar, arg->offset, arg->width) ||
+	    (arg->clear | arg->set) & ~pciem_ones(arg->width))
 		return -EINVAL;
 	raw_spin_lock_irqsave(&s->lock, flags);
 	arg->value = pciem_mem_read(bar->mem + arg->offset, arg->width);

@@ -237,8 +237,11 @@ static int irq_inject(struct pciem_func *f, u32 vector, u64 cause, bool faults)
 		return -EINVAL;
 	if (READ_ONCE(f->slot->gone))
 		return -ENODEV;
-	if (!in.irqs || !kind)
-		return f->line ? pciem_intx_pulse(f, cause) : in.irqs ? -EBUSY : -EINVAL;
+	if (!in.irqs || !kind) {
+		if (!f->line)
+			return in.irqs ? -EBUSY : -EINVAL;
+		return faults && pciem_inject_irq(f, vector) ? 0 : pciem_intx_pulse(f, cause);
+	}
 	if (vector >= vectors_of(in.irqs, kind, &enabled))
 		return -EINVAL;
 	if (vector >= enabled)

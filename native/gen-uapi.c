@@ -76,7 +76,7 @@ static void calls(void)
 		PCIEM_CONFIG, PCIEM_BAR_POLICY, PCIEM_RING_CREATE, PCIEM_MONITOR_CREATE,
 		PCIEM_MARK, PCIEM_BAR_RANGES, PCIEM_BAR_BYTES, PCIEM_DMA_MAPS, PCIEM_SEQ_START, PCIEM_SEQ_PUSH, PCIEM_SEQ_STATUS,
 		PCIEM_REMOVE, PCIEM_ATOMIC, PCIEM_P2P_ALLOW, PCIEM_INJECT, PCIEM_DMA_HISTORY,
-		PCIEM_DMA_MODE, PCIEM_BAR_REGISTER, PCIEM_BAR_INTERRUPT, PCIEM_BAR_UPDATE, PCIEM_BAR_PROGRAM,
+		PCIEM_DMA_MODE, PCIEM_BAR_REGISTER, PCIEM_BAR_INTERRUPT, PCIEM_BAR_INDEXED, PCIEM_BAR_UPDATE, PCIEM_BAR_PROGRAM,
 		PCIEM_WATCH, PCIEM_UNWATCH, PCIEM_WATCH_INFO,
 		PCIEM_INTX, PCIEM_SET_IRQFD,
 		PCIEM_CAPABILITY_ADD, PCIEM_AER_INJECT)
@@ -147,7 +147,7 @@ static void constants(void)
 	CONSTS(PCIEM_REMOVE_SURPRISE)
 	CONSTS(PCIEM_CAPABILITY_EXTENDED)
 	CONSTS(PCIEM_AER_CORRECTABLE, PCIEM_AER_UNCORRECTABLE, PCIEM_AER_NONFATAL, PCIEM_AER_FATAL)
-	CONSTS(PCIEM_INTERRUPT_ALWAYS)
+	CONSTS(PCIEM_INTERRUPT_ALWAYS, PCIEM_INTERRUPT_INTX)
 	CONSTS(PCIEM_WATCHPOINT_FIND, PCIEM_WATCH_READS)
 	CONSTS(PCIEM_SEQ_DO_INTX, PCIEM_IRQFD_LEVEL, PCIEM_IRQFD_DEASSERT)
 }
@@ -220,6 +220,8 @@ static void structures(void)
 		writable, w1c, w1s, read_clear)
 	STRUCT(pciem_bar_interrupt, size, func, bar_index, index, width, vector, flags, reserved, status,
 		enable, mask)
+	STRUCT(pciem_bar_indexed, size, func, bar_index, index, width, element_width, first, count, offset, array,
+		select, data, command, read, write, done, failed)
 	STRUCT(pciem_bar_update, size, func, bar_index, width, offset, clear, set, value)
 	STRUCT(pciem_bar_insn, op, dst, src, width, target, imm)
 	STRUCT(pciem_bar_program, size, func, bar_index, on, offset, length, insns, count, reserved)

@@ -38,6 +38,7 @@ export const PCIEM_DMA_HISTORY = 0x0000af6b
 export const PCIEM_DMA_MODE = 0x0000af6c
 export const PCIEM_BAR_REGISTER = 0x0000af60
 export const PCIEM_BAR_INTERRUPT = 0x0000af61
+export const PCIEM_BAR_INDEXED = 0x0000af66
 export const PCIEM_BAR_UPDATE = 0x0000af62
 export const PCIEM_BAR_PROGRAM = 0x0000af67
 export const PCIEM_WATCH = 0x0000af63
@@ -86,6 +87,7 @@ export const callNames: Readonly<Record<number, string>> = {
   [PCIEM_DMA_MODE]: 'PCIEM_DMA_MODE',
   [PCIEM_BAR_REGISTER]: 'PCIEM_BAR_REGISTER',
   [PCIEM_BAR_INTERRUPT]: 'PCIEM_BAR_INTERRUPT',
+  [PCIEM_BAR_INDEXED]: 'PCIEM_BAR_INDEXED',
   [PCIEM_BAR_UPDATE]: 'PCIEM_BAR_UPDATE',
   [PCIEM_BAR_PROGRAM]: 'PCIEM_BAR_PROGRAM',
   [PCIEM_WATCH]: 'PCIEM_WATCH',
@@ -288,6 +290,7 @@ export const PCIEM_AER_UNCORRECTABLE = 2
 export const PCIEM_AER_NONFATAL = 2
 export const PCIEM_AER_FATAL = 3
 export const PCIEM_INTERRUPT_ALWAYS = 1
+export const PCIEM_INTERRUPT_INTX = 2
 export const PCIEM_WATCHPOINT_FIND = 1
 export const PCIEM_WATCH_READS = 1
 export const PCIEM_SEQ_DO_INTX = 25
@@ -346,6 +349,7 @@ export const STRUCT = {
   pciem_aer_inject: { sizeof: 40, size: 0, func: 4, severity: 8, status: 12, header: 16, sent: 32, reserved: 36 },
   pciem_bar_register: { sizeof: 72, size: 0, func: 4, bar_index: 8, width: 12, offset: 16, target: 24, count: 32, reserved: 36, writable: 40, w1c: 48, w1s: 56, read_clear: 64 },
   pciem_bar_interrupt: { sizeof: 56, size: 0, func: 4, bar_index: 8, index: 12, width: 16, vector: 20, flags: 24, reserved: 28, status: 32, enable: 40, mask: 48 },
+  pciem_bar_indexed: { sizeof: 104, size: 0, func: 4, bar_index: 8, index: 12, width: 16, element_width: 20, first: 24, count: 28, offset: 32, array: 40, select: 48, data: 56, command: 64, read: 72, write: 80, done: 88, failed: 96 },
   pciem_bar_update: { sizeof: 48, size: 0, func: 4, bar_index: 8, width: 12, offset: 16, clear: 24, set: 32, value: 40 },
   pciem_bar_insn: { sizeof: 16, op: 0, dst: 1, src: 2, width: 3, target: 4, imm: 8 },
   pciem_bar_program: { sizeof: 48, size: 0, func: 4, bar_index: 8, on: 12, offset: 16, length: 24, insns: 32, count: 40, reserved: 44 },

@@ -5,6 +5,7 @@ import { PciemError, UsageError } from '../errors.js'
 import { type RegisterMap, hexValue } from '../pci.js'
 import { PCIEM_GET_BAR_INFO, STRUCT } from '../uapi.js'
 import { setPolicy } from './describe.js'
+import { type IndexedRegister, checkIndexed, setIndexed } from './indexed.js'
 import { type BarOptions, PAGE_SIZE, type RangeOptions, type RangePolicy, type RangeReport, barType, checkRange, isRom } from './options.js'
 import { type RegisterProgram, checkProgram, setProgram } from './program.js'
 import { type RegisterAttributes, type RegisterInterrupt, allBits, checkInterrupt, checkRegister, setInterrupt, setRegister, updateRegister } from './registers.js'
@@ -24,6 +25,7 @@ export class Bar {
   /** what the kernel does by itself, by offset */
   readonly #attributes = new Map<number, RegisterAttributes>()
   readonly #interrupts = new Map<number, RegisterInterrupt>()
+  readonly #indexed = new Map<number, IndexedRegister>()
   readonly #programs = new Map<string, RegisterProgram>()
   #ranges: BarRange[]
   #mapping: ArrayBuffer | undefined
@@ -45,6 +47,7 @@ export class Bar {
     for (const range of options.ranges ?? []) this.#overlay(range)
     for (const register of options.attributes ?? []) this.#attributes.set(register.offset, register)
     for (const [index, interrupt] of (options.interrupts ?? []).entries()) this.#interrupts.set(index, interrupt)
+    for (const [index, register] of (options.indexed ?? []).entries()) this.#indexed.set(index, register)
     for (const program of options.programs ?? []) this.#programs.set(programKey(program), program)
   }
 
@@ -66,6 +69,11 @@ export class Bar {
   /** The registers that act by a program. */
   get programs(): RegisterProgram[] {
     return [...this.#programs.values()].sort((a, b) => a.offset - b.offset)
+  }
+
+  /** The registers that lead to arrays of others, by their number. */
+  get indexed(): ReadonlyMap<number, IndexedRegister> {
+    return this.#indexed
   }
 
   /** The BAR's memory itself, shared with what the driver sees. Empty once the slot is closed. */
@@ -124,7 +132,7 @@ export class Bar {
     this.#attributes.set(register.offset, register)
   }
 
-  /** The kernel sends a vector by itself from now on, or (without `interrupt`) no longer. */
+  /** The kernel sends a vector, or drives INTx, by itself from now on, or (without `interrupt`) no longer. */
   setInterrupt(index: number, interrupt?: RegisterInterrupt): void {
     if (interrupt) checkInterrupt(this, index, interrupt)
     setInterrupt(this.file, this.func, this.index, index, interrupt)
@@ -139,6 +147,14 @@ export class Bar {
     setProgram(this.file, this.func, this.index, program)
     if (code === undefined) this.#programs.delete(programKey(program))
     else this.#programs.set(programKey(program), { ...program, code })
+  }
+
+  /** The kernel carries out what the driver writes to an indexed register from now on, or (without `register`) no longer. */
+  setIndexed(index: number, register?: IndexedRegister): void {
+    if (register) checkIndexed(this, index, register)
+    setIndexed(this.file, this.func, this.index, index, register)
+    if (register) this.#indexed.set(index, register)
+    else this.#indexed.delete(index)
   }
 
   /** Clears and sets bits in one step that no access comes between, and sends the interrupt that follows; what was there before. */

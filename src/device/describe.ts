@@ -6,6 +6,7 @@ import { capabilityBytes } from '../pci/capability-layouts.js'
 import { type SlotFile, sized, structure } from './slot-file.js'
 import { type BarOptions, type Capability, type FunctionIds, type FunctionOptions, type LaidOutCapability, type RangeOptions, type SequencerOptions, type SlotOptions, barType } from './options.js'
 import { setProgram } from './program.js'
+import { setIndexed } from './indexed.js'
 import { setInterrupt, setRegister } from './registers.js'
 import { ConfigSpace, planes } from './config-space.js'
 
@@ -70,6 +71,7 @@ function addBar(file: SlotFile, func: number, bar: BarOptions): void {
   for (const register of bar.attributes ?? []) setRegister(file, func, bar.index, register)
   for (const [index, interrupt] of (bar.interrupts ?? []).entries()) setInterrupt(file, func, bar.index, index, interrupt)
   for (const program of bar.programs ?? []) setProgram(file, func, bar.index, program)
+  for (const [index, register] of (bar.indexed ?? []).entries()) setIndexed(file, func, bar.index, index, register)
 }
 
 const policies = { store: uapi.PCIEM_BAR_STORE, sync: uapi.PCIEM_BAR_SYNC, direct: uapi.PCIEM_BAR_DIRECT } as const

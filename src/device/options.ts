@@ -3,10 +3,11 @@ import { UsageError } from '../errors.js'
 import type { RegisterMap } from '../pci.js'
 import type { LaidOutCapability } from '../pci/capability-layouts.js'
 import { checkCapability, laidOutTypes, mayRepeat } from './capability-options.js'
+import { type IndexedRegister, checkIndexed } from './indexed.js'
 import { type RegisterProgram, checkProgram } from './program.js'
 import { type RegisterAttributes, type RegisterInterrupt, checkInterrupt, checkRegister } from './registers.js'
 
-export type { RegisterAttributes, RegisterInterrupt, RegisterProgram }
+export type { IndexedRegister, RegisterAttributes, RegisterInterrupt, RegisterProgram }
 
 /** How a range of a BAR answers: from memory in the kernel, by the owner, or as plain memory that nobody sees. */
 export type RangePolicy = 'store' | 'sync' | 'direct'
@@ -42,6 +43,8 @@ export interface BarOptions {
   attributes?: readonly RegisterAttributes[]
   /** interrupts that the kernel sends by itself */
   interrupts?: readonly RegisterInterrupt[]
+  /** registers that lead to arrays of others */
+  indexed?: readonly IndexedRegister[]
   /** registers that act by a program */
   programs?: readonly RegisterProgram[]
 }
@@ -179,6 +182,7 @@ function checkBar(bar: BarOptions): void {
   for (const range of bar.ranges ?? []) checkRange(range, bar)
   for (const register of bar.attributes ?? []) checkRegister(bar, register)
   for (const [number, interrupt] of (bar.interrupts ?? []).entries()) checkInterrupt(bar, number, interrupt)
+  for (const [number, register] of (bar.indexed ?? []).entries()) checkIndexed(bar, number, register)
   for (const program of bar.programs ?? []) checkProgram(bar, program)
 }
 
@@ -231,6 +235,8 @@ export function checkSlotOptions(options: SlotOptions): void {
     else checkIds(fn.ids)
     requireThat(fn.intx === undefined || /^[A-D]$/.test(fn.intx), `intx: no pin '${fn.intx}'; there are A, B, C and D`)
     checkBars(fn.bars)
+    const drivesIntx = fn.bars.some(({ interrupts = [] }) => interrupts.some(({ vector }) => vector === 'intx'))
+    requireThat(!drivesIntx || fn.intx !== undefined || fn.config !== undefined, "an interrupt that drives INTx needs a pin: intx: 'A'")
     checkCapabilities(fn)
   }
 }

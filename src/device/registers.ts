@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { UsageError } from '../errors.js'
-import { PCIEM_BAR_INTERRUPT, PCIEM_BAR_REGISTER, PCIEM_BAR_UPDATE, PCIEM_INTERRUPT_ALWAYS, PCIEM_MAX_VECTORS, STRUCT } from '../uapi.js'
+import { PCIEM_BAR_INTERRUPT, PCIEM_BAR_REGISTER, PCIEM_BAR_UPDATE, PCIEM_INTERRUPT_ALWAYS, PCIEM_INTERRUPT_INTX, PCIEM_MAX_VECTORS, STRUCT } from '../uapi.js'
 import { type SlotFile, sized } from './slot-file.js'
 
 // Registers that the kernel plays by itself, where a BAR answers from its memory.
@@ -25,9 +25,9 @@ export interface RegisterAttributes {
   target?: number
 }
 
-/** A vector that the kernel sends whenever a bit of status & enable & mask becomes one. */
+/** A vector that the kernel sends whenever a bit of status & enable & mask becomes one, or the INTx level: high as long as one is. */
 export interface RegisterInterrupt {
-  vector: number
+  vector: number | 'intx'
   /** offset of the status register */
   status: number
   /** offset of the enable register; always enabled when left out */
@@ -39,7 +39,7 @@ export interface RegisterInterrupt {
 }
 
 /** What of a BAR is checked against. */
-interface BarExtent {
+export interface BarExtent {
   index: number
   size: number
 }
@@ -51,12 +51,12 @@ export function allBits(width: number): bigint {
   return (1n << BigInt(width * 8)) - 1n
 }
 
-function checkPlace(bar: BarExtent, what: string, offset: number, length: number): void {
+export function checkPlace(bar: BarExtent, what: string, offset: number, length: number): void {
   const inside = Number.isInteger(offset) && offset >= 0 && offset + length <= bar.size
   if (!inside) throw new UsageError(`BAR${bar.index}: ${what} at ${offset} lies beyond its ${bar.size} bytes`)
 }
 
-function checkWidth(bar: BarExtent, width: number): void {
+export function checkWidth(bar: BarExtent, width: number): void {
   if (![1, 2, 4, 8].includes(width)) throw new UsageError(`BAR${bar.index}: a register has 1, 2, 4 or 8 bytes, not ${width}`)
 }
 
@@ -77,7 +77,7 @@ export function checkRegister(bar: BarExtent, register: RegisterAttributes): voi
 export function checkInterrupt(bar: BarExtent, index: number, interrupt: RegisterInterrupt): void {
   const { vector, status, enable = status, width = 4, mask = allBits(width) } = interrupt
   if (!Number.isInteger(index) || index < 0 || index >= maxInterrupts) throw new UsageError(`BAR${bar.index}: interrupts are 0 to ${maxInterrupts - 1}, not ${index}`)
-  if (!Number.isInteger(vector) || vector < 0 || vector >= PCIEM_MAX_VECTORS) throw new UsageError(`vector ${vector}: vectors are 0 to ${PCIEM_MAX_VECTORS - 1}`)
+  if (vector !== 'intx' && (!Number.isInteger(vector) || vector < 0 || vector >= PCIEM_MAX_VECTORS)) throw new UsageError(`vector ${vector}: vectors are 0 to ${PCIEM_MAX_VECTORS - 1}, or 'intx'`)
   checkWidth(bar, width)
   checkPlace(bar, 'a status register', status, width)
   checkPlace(bar, 'an enable register', enable, width)
@@ -114,8 +114,8 @@ export function setInterrupt(file: SlotFile, func: number, bar: number, index: n
   if (interrupt) {
     const { vector, status, enable, width = 4, mask = allBits(width) } = interrupt
     view.setUint32(layout.width, width, true)
-    view.setUint32(layout.vector, vector, true)
-    view.setUint32(layout.flags, enable === undefined ? PCIEM_INTERRUPT_ALWAYS : 0, true)
+    view.setUint32(layout.vector, vector === 'intx' ? 0 : vector, true)
+    view.setUint32(layout.flags, (enable === undefined ? PCIEM_INTERRUPT_ALWAYS : 0) | (vector === 'intx' ? PCIEM_INTERRUPT_INTX : 0), true)
     view.setBigUint64(layout.status, BigInt(status), true)
     view.setBigUint64(layout.enable, BigInt(enable ?? 0), true)
     view.setBigUint64(layout.mask, mask, true)

@@ -103,6 +103,7 @@ static void raised(struct device *d)
 		CHECK(settles(d->cmd[0], 0, i), "raise %d arrives once: %ld", i, irq_count(d->cmd[0], 0));
 	}
 	CHECK(irq_unhandled(d->cmd[0], 0) <= 250, "no storm: %ld", irq_unhandled(d->cmd[0], 0));
+	low(d);
 	redeliver = 5;
 	driver_command(d->cmd[0], "irq raise 0");
 	CHECK(settles(d->cmd[0], 0, 56), "a line that stays is delivered again: %ld", irq_count(d->cmd[0], 0));

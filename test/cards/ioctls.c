@@ -30,6 +30,7 @@ static const struct newcall {
 	{ "AER_INJECT", PCIEM_AER_INJECT, sizeof(struct pciem_aer_inject) },
 	{ "BAR_REGISTER", PCIEM_BAR_REGISTER, sizeof(struct pciem_bar_register) },
 	{ "BAR_INTERRUPT", PCIEM_BAR_INTERRUPT, sizeof(struct pciem_bar_interrupt) },
+	{ "BAR_INDEXED", PCIEM_BAR_INDEXED, sizeof(struct pciem_bar_indexed) },
 	{ "BAR_UPDATE", PCIEM_BAR_UPDATE, sizeof(struct pciem_bar_update) },
 	{ "BAR_PROGRAM", PCIEM_BAR_PROGRAM, sizeof(struct pciem_bar_program) },
 	{ "WATCH", PCIEM_WATCH, sizeof(struct pciem_watch) },

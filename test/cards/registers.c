@@ -8,6 +8,8 @@
 
 #include "card.h"
 
+#define MDIC	(AT + 0x20)		/* data 15:0, register 20:16, PHY 25:21, 1 write 2 read 27:26, ready 28, error 30 */
+#define PHY	(AT + 0x200)		/* its registers: 32 of 2 bytes */
 #define AT	0x1000			/* store, and nobody's */
 #define ICR	(AT + 0xc0)
 #define ICS	(AT + 0xc8)
@@ -49,8 +51,19 @@ static int interrupt(int fd, uint32_t index, uint64_t status, uint64_t enable, u
 	return ioctl(fd, PCIEM_BAR_INTERRUPT, &in);
 }
 
+/* MDIC of an e1000, whose PHY is number 1. */
+static struct pciem_bar_indexed mdic(void)
+{
+	return (struct pciem_bar_indexed) {
+		.size = sizeof(struct pciem_bar_indexed), .width = 4, .element_width = 2, .first = 32, .count = 32,
+		.offset = MDIC, .array = PHY, .select = 0x3ff0000, .data = 0xffff, .command = 0xc000000, .read = 0x8000000,
+		.write = 0x4000000, .done = 1 << 28, .failed = 1 << 30,
+	};
+}
+
 static void refusals(int fd, int on_the_bus)
 {
+	struct pciem_bar_indexed x = mdic();
 	struct pciem_bar_register r = reg(AT, 4);
 	struct pciem_bar_interrupt in = { .size = sizeof(in), .width = 4, .status = AT, .enable = AT, .mask = 1 };
 	struct pciem_bar_update u = { .size = sizeof(u), .width = 4, .offset = AT };
@@ -82,12 +95,42 @@ static void refusals(int fd, int on_the_bus)
 	WRONG(PCIEM_BAR_INTERRUPT, in, index, 64, EINVAL);
 	WRONG(PCIEM_BAR_INTERRUPT, in, width, 5, EINVAL);
 	WRONG(PCIEM_BAR_INTERRUPT, in, vector, 2048, EINVAL);
-	WRONG(PCIEM_BAR_INTERRUPT, in, flags, 2, EINVAL);
+	WRONG(PCIEM_BAR_INTERRUPT, in, flags, 4, EINVAL);
+	in.flags = PCIEM_INTERRUPT_INTX;
+	WRONG(PCIEM_BAR_INTERRUPT, in, vector, 1, EINVAL);
+	in.flags = 0;
 	WRONG(PCIEM_BAR_INTERRUPT, in, reserved, 1, EINVAL);
 	WRONG(PCIEM_BAR_INTERRUPT, in, status, BAR_SIZE - 1, EINVAL);
 	WRONG(PCIEM_BAR_INTERRUPT, in, enable, -1ULL, EINVAL);
 	WRONG(PCIEM_BAR_INTERRUPT, in, mask, 0, EINVAL);
 	WRONG(PCIEM_BAR_INTERRUPT, in, mask, 1ULL << 32, EINVAL);
+	WRONG(PCIEM_BAR_INDEXED, x, func, 1, ENOENT);
+	WRONG(PCIEM_BAR_INDEXED, x, func, 8, EINVAL);
+	WRONG(PCIEM_BAR_INDEXED, x, bar_index, 3, ENOENT);
+	WRONG(PCIEM_BAR_INDEXED, x, bar_index, 7, EINVAL);
+	WRONG(PCIEM_BAR_INDEXED, x, index, 8, EINVAL);
+	WRONG(PCIEM_BAR_INDEXED, x, width, 3, EINVAL);
+	WRONG(PCIEM_BAR_INDEXED, x, element_width, 0, EINVAL);
+	WRONG(PCIEM_BAR_INDEXED, x, element_width, 4, EINVAL);
+	WRONG(PCIEM_BAR_INDEXED, x, count, 0, EINVAL);
+	WRONG(PCIEM_BAR_INDEXED, x, count, ~0U, EINVAL);
+	WRONG(PCIEM_BAR_INDEXED, x, offset, BAR_SIZE - 2, EINVAL);
+	WRONG(PCIEM_BAR_INDEXED, x, offset, -1ULL, EINVAL);
+	WRONG(PCIEM_BAR_INDEXED, x, offset, PHY + 62, EINVAL);
+	WRONG(PCIEM_BAR_INDEXED, x, array, BAR_SIZE - 62, EINVAL);
+	WRONG(PCIEM_BAR_INDEXED, x, array, -4ULL, EINVAL);
+	WRONG(PCIEM_BAR_INDEXED, x, array, MDIC - 62, EINVAL);
+	WRONG(PCIEM_BAR_INDEXED, x, select, 0, EINVAL);
+	WRONG(PCIEM_BAR_INDEXED, x, select, 0x2ff0000 & ~0x40000, EINVAL);
+	WRONG(PCIEM_BAR_INDEXED, x, select, 0xff8000, EINVAL);
+	WRONG(PCIEM_BAR_INDEXED, x, data, 0x7fff, EINVAL);
+	WRONG(PCIEM_BAR_INDEXED, x, data, 0x1fffe, EINVAL);
+	WRONG(PCIEM_BAR_INDEXED, x, command, 0x4000000, EINVAL);
+	WRONG(PCIEM_BAR_INDEXED, x, command, 0xe000000, EINVAL);
+	WRONG(PCIEM_BAR_INDEXED, x, read, x.write, EINVAL);
+	WRONG(PCIEM_BAR_INDEXED, x, write, 1 << 28, EINVAL);
+	WRONG(PCIEM_BAR_INDEXED, x, done, 1ULL << 32, EINVAL);
+	WRONG(PCIEM_BAR_INDEXED, x, failed, 1ULL << 32, EINVAL);
 	if (!on_the_bus)
 		return;
 	WRONG(PCIEM_BAR_UPDATE, u, func, 1, ENOENT);
@@ -156,6 +199,41 @@ static void accesses(int fd, int cmd, volatile uint8_t *bar)
 	CHECK(*a == 0x12ff0055 && *b == 0x1100 && bar[AT + 8] == 0xdd && bar[AT + 9] == 0xee, "%#x %#x %#x", *a, *b, bar[AT + 8]);
 }
 
+/* Through one register to an array of others, each of which does what it does. */
+static void indexed(int fd, int cmd, volatile uint8_t *bar)
+{
+	volatile uint16_t *phy = (void *)(bar + PHY);
+	struct pciem_bar_register status = reg(PHY + 2, 2);
+	struct pciem_bar_indexed x = mdic();
+	int i;
+
+	status.read_clear = 0x4;
+	CHECK(!set(fd, status) && !ioctl(fd, PCIEM_BAR_INDEXED, &x), "MDIC and a status register");
+	for (i = 0; i < 32; i++)
+		phy[i] = 0x1000 + i;
+	phy[1] = 0x796d;
+	driver_write(cmd, MDIC, 4, 0x8220000);
+	CHECK(driver_read(cmd, MDIC, 4) == 0x18221002, "a read of register 2: %#x", *(volatile uint32_t *)(bar + MDIC));
+	driver_write(cmd, MDIC, 4, 0x8210000);
+	CHECK(driver_read(cmd, MDIC, 4) == 0x1821796d && phy[1] == 0x7969, "reading clears: %#x", phy[1]);
+	driver_write(cmd, MDIC, 4, 0x4210000);
+	CHECK(driver_read(cmd, MDIC, 4) == 0x14210000 && phy[1] == 0x7969, "it is read-only");
+	driver_write(cmd, MDIC, 4, 0x43fbeef);
+	CHECK(driver_read(cmd, MDIC, 4) == 0x143fbeef && phy[31] == 0xbeef && phy[30] == 0x101e, "the last one is written");
+	driver_write(cmd, MDIC, 4, 0x8400000);
+	CHECK(driver_read(cmd, MDIC, 4) == 0x5840ffff, "none behind it");
+	driver_write(cmd, MDIC, 4, 0x81f0000);
+	CHECK(driver_read(cmd, MDIC, 4) == 0x581fffff, "none before the first");
+	driver_write(cmd, MDIC, 4, 0xc220000);
+	CHECK(driver_read(cmd, MDIC, 4) == 0xc220000, "no command");
+	driver_write(cmd, MDIC + 2, 2, 0x0822);
+	CHECK(driver_read(cmd, MDIC, 4) == 0x8220000, "a part of it is memory");
+	x.width = 0;
+	CHECK(!ioctl(fd, PCIEM_BAR_INDEXED, &x), "none any more");
+	driver_write(cmd, MDIC, 4, 0x8220000);
+	CHECK(driver_read(cmd, MDIC, 4) == 0x8220000, "memory again");
+}
+
 static unsigned int count_of(int cmd, unsigned int vector)
 {
 	char text[2048], name[32], *at;
@@ -192,7 +270,6 @@ static void describe_e1000(int fd)
 	imc.target = IMS;
 	imc.w1c = ALL;
 	CHECK(!set(fd, icr) && !set(fd, ics) && !set(fd, ims) && !set(fd, imc), "registers");
-	CHECK(!interrupt(fd, 0, ICR, IMS, ALL, 3), "equation");
 }
 
 static void equation(int fd, int cmd)
@@ -298,7 +375,9 @@ int main(void)
 	cmd = card_start(fd);
 	refusals(fd, 1);
 	accesses(fd, cmd, bar);
+	indexed(fd, cmd, bar);
 	describe_e1000(fd);
+	CHECK(!interrupt(fd, 0, ICR, IMS, ALL, 3), "equation");
 	CHECK(!driver_command(cmd, "irq request 8"), "vectors");
 	equation(fd, cmd);
 	handler(fd, cmd);

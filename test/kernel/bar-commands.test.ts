@@ -23,6 +23,11 @@ const script = [
   'slot.watches().map(({ offset, hits, places }) => [offset, Number(hits), places])',
   'slot.unwatch(slot.watches()[0].id)',
   'watch list',
+  'register indexed 0 bar0+0x1200.l array=0x1300 bytes=2 count=4 select=0xff0000 data=0xffff command=0x3000000 read=0x1000000 write=0x2000000 done=0x10000000',
+  `sh ${driver('access w 0x1200 4 0x2021234')}`,
+  'bar0+0x1304.w',
+  'bar0+0x1200.l',
+  'register interrupt 1 bar0+0x1110.l vector=intx',
 ]
 
 onEachGuest('commands for BARs', (guest) => {
@@ -39,5 +44,7 @@ onEachGuest('commands for BARs', (guest) => {
     expect(values[13]).toMatchObject({ kind: 'watch', bar: 0, width: 4 })
     expect(values[14]).toEqual([[0x2010, 1, 1]])
     expect(values[16]).toEqual([])
+    expect(values.slice(19, 21)).toEqual(['4660', String(0x12021234)])
+    expect(values[21]).toMatchObject({ vector: 'intx', status: 0x1110 })
   })
 }, { long: true })

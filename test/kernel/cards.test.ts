@@ -24,6 +24,8 @@ const cards = {
   bars: 'every kind of BAR lies where its flags say, alone, and is given back',
   watch: 'a watchpoint reports what the driver does to plain memory, on every CPU, and nothing else',
   intx: 'an INTx level stays until the owner takes it away, and is no storm',
+  intx_status: 'an INTx level follows a status register in the kernel, and is low when the driver has read it',
+  intx_faults: 'an INTx level or pulse is lost, late or delivered once more where a rule says so',
   intx_replay: 'a recorded INTx plays back, each interrupt at its place',
   msi: 'MSI and MSI-X vectors arrive once, wait while masked, and survive load',
   irqfd: 'an irqfd interrupts, at whatever time it is signalled, and whatever is closed first',

@@ -25,9 +25,16 @@ const valid = (): any => ({
 describe('slot options', () => {
   it('pass when they are right', () => {
     expect(() => checkSlotOptions(valid() as SlotOptions)).not.toThrow()
+    const [fn] = valid().functions
+    const level = { ...fn, intx: 'A', bars: [{ ...fn.bars[0], interrupts: [{ vector: 'intx', status: 0, enable: 4 }], indexed: [mdic({})] }] }
+    expect(() => checkSlotOptions({ functions: [level] })).not.toThrow()
   })
 
   const fn = (options: any) => options.functions[0]
+  const mdic = (other: object) => ({
+    ...{ offset: 0x20, array: 0x1000, elementWidth: 2, count: 32, select: 0x3ff0000n, data: 0xffffn },
+    ...{ command: 0xc000000n, read: 0x8000000n, write: 0x4000000n, done: 1n << 28n, ...other },
+  })
   const msix = (options: any) => fn(options).capabilities[2]
   it.each<[string, (options: any) => void, RegExp]>([
     ['no function', (o) => (o.functions = []), /1 to 8 functions/],
@@ -46,6 +53,17 @@ describe('slot options', () => {
     ['a bit that a write changes and clears', (o) => (fn(o).bars[0].attributes = [{ offset: 0, writable: 3n, writeOneToClear: 2n }]), /one thing to a bit/],
     ['an interrupt that no bit raises', (o) => (fn(o).bars[0].interrupts = [{ vector: 0, status: 0, mask: 0n }]), /has no bit/],
     ['an interrupt of vector 2048', (o) => (fn(o).bars[0].interrupts = [{ vector: 2048, status: 0 }]), /0 to 2047/],
+    ['an interrupt of no vector', (o) => (fn(o).bars[0].interrupts = [{ vector: 'msi', status: 0 }]), /0 to 2047, or 'intx'/],
+    ['a level without a pin', (o) => (fn(o).bars[0].interrupts = [{ vector: 'intx', status: 0 }]), /needs a pin/],
+    ['an indexed register past its BAR', (o) => (fn(o).bars[0].indexed = [mdic({ offset: 16384 })]), /lies beyond/],
+    ['an array past its BAR', (o) => (fn(o).bars[0].indexed = [mdic({ array: 16384 - 62 })]), /lies beyond/],
+    ['an array over its register', (o) => (fn(o).bars[0].indexed = [mdic({ array: 0 })]), /lies over it/],
+    ['an array of no register', (o) => (fn(o).bars[0].indexed = [mdic({ count: 0 })]), /is none/],
+    ['data that is no element', (o) => (fn(o).bars[0].indexed = [mdic({ data: 0xffn })]), /as many as an element has: 16/],
+    ['a choice with a gap', (o) => (fn(o).bars[0].indexed = [mdic({ select: 0x50000n })]), /adjacent bits/],
+    ['a choice that is data, too', (o) => (fn(o).bars[0].indexed = [mdic({ select: 0x18000n })]), /share no bit/],
+    ['one command for both ways', (o) => (fn(o).bars[0].indexed = [mdic({ read: 0x4000000n })]), /two values/],
+    ['a ninth indexed register', (o) => (fn(o).bars[0].indexed = Array(9).fill(mdic({}))), /0 to 7/],
     ['a size that is no power of two', (o) => (fn(o).bars[0].size = 12288), /power of two/],
     ['a size of 8 bytes', (o) => (fn(o).bars[0].size = 8), /power of two from 16 on/],
     ['a BAR inside the upper half of a 64-bit one', (o) => (fn(o).bars[1].index = 1), /taken already/],

@@ -331,6 +331,7 @@ enum {
 	PCIEM_CMD_WATCH = 0x63,
 	PCIEM_CMD_UNWATCH = 0x64,
 	PCIEM_CMD_WATCH_INFO = 0x65,
+	PCIEM_CMD_BAR_INDEXED = 0x66,
 	PCIEM_CMD_BAR_PROGRAM = 0x67,
 };
 
@@ -780,7 +781,7 @@ struct pciem_inject_rule {
 	__u32 action;
 	__u32 bar_index;		/* mmio; PCIEM_INJECT_ANY_BAR for the rest */
 	__u32 reserved;
-	__aligned_u64 addr;		/* BAR offset, vector or IOVA */
+	__aligned_u64 addr;		/* BAR offset, vector (an INTx level: 0) or IOVA */
 	__aligned_u64 length;		/* from there on; 0: any, and addr is 0 */
 	__aligned_u64 value;
 	__aligned_u64 after;		/* so many that fit pass before the first that is hit */
@@ -973,10 +974,13 @@ struct pciem_bar_register {
 
 /*
  * Sends a vector by itself whenever a bit of (status & enable & mask) becomes one: by
- * an access of the driver, or by PCIEM_BAR_UPDATE. What the owner writes through its own
- * mapping is seen at the next of these.
+ * an access of the driver, or by PCIEM_BAR_UPDATE. With INTX the function's INTx level is
+ * high for as long as any bit of it is one, beside what PCIEM_INTX says: a driver's access
+ * that ends it has lowered the line when it is through. Without a pin nobody hears of it.
+ * What the owner writes through its own mapping is seen at the next of these.
  */
 #define PCIEM_INTERRUPT_ALWAYS	1	/* flags: there is no enable register */
+#define PCIEM_INTERRUPT_INTX	2	/* flags: a level; vector is 0 */
 
 struct pciem_bar_interrupt {
 	__u32 size;
@@ -992,6 +996,37 @@ struct pciem_bar_interrupt {
 	__aligned_u64 mask;
 };
 #define PCIEM_BAR_INTERRUPT	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_BAR_INTERRUPT)
+
+/*
+ * A register through which the driver reaches an array of others, such as the MDIC of a
+ * network card. The bits in command of what it writes say what happens, in the same step: with
+ * the value read the element that select chooses goes into the bits of data, with write it
+ * comes from there, in each case as in an access of the driver to that element, whose own
+ * pciem_bar_register holds. The register then has what was written, that data, and the bits
+ * of done; if there is no such element, data is all ones and the bits of failed are set, too.
+ * Another command does nothing. Only writes of the whole register count.
+ * EINVAL also: the array lies over the register.
+ */
+struct pciem_bar_indexed {
+	__u32 size;
+	__u32 func;
+	__u32 bar_index;
+	__u32 index;			/* 0..7: which of the BAR's indexed registers this is */
+	__u32 width;			/* 1, 2, 4, 8; 0: no such register any more */
+	__u32 element_width;		/* 1, 2, 4, 8 */
+	__u32 first;			/* what select has for the first element */
+	__u32 count;			/* of elements */
+	__aligned_u64 offset;
+	__aligned_u64 array;		/* offset of the first element */
+	__aligned_u64 select;		/* adjacent bits, 32 at most; so are those of data */
+	__aligned_u64 data;		/* as many as an element has */
+	__aligned_u64 command;
+	__aligned_u64 read;		/* read and write differ */
+	__aligned_u64 write;
+	__aligned_u64 done;
+	__aligned_u64 failed;
+};
+#define PCIEM_BAR_INDEXED	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_BAR_INDEXED)
 
 /*
  * Clears and sets bits of a register from the device's side, in one step that no access
@@ -1122,7 +1157,7 @@ struct pciem_watch_info {
  * once the owner has taken the accesses posted before. ENOENT: the function has no pin.
  *
  * INJECT_IRQ for a driver that uses INTx is a pulse: the level is held until its
- * handlers have run once.
+ * handlers have run once. PCIEM_BAR_INTERRUPT raises and lowers a level by itself.
  */
 struct pciem_intx_level {
 	__u32 size;
