@@ -34,4 +34,5 @@ for kernel in "$@"; do
 	record nvme "$kernel" true "$nvme" nvme size=64M
 	record exar_serial "$kernel" true "$uart" uart echo=yes
 	record pci-endpoint-test "$kernel" "$load_endpoint_test" "$endpoint_test" pci-endpoint-test
+	record e1000 "$kernel" true "/usr/bin/python3 test/kernel/guest/link-up.py" e1000 ports=1
 done

@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 # compiling (Debian's headers want the compiler of its kernels) · guests · what the tests and the demo run inside guests
 packages="gcc gcc-12 g++ make libc6-dev binutils libelf1 libssl3 kmod xz-utils zstd
 	qemu-system-x86
-	e2fsprogs fio nvme-cli pciutils python3-msgpack"
+	e2fsprogs fio nvme-cli pciutils iproute2 iputils-ping python3-msgpack"
 
 check_host() {
 	[ "$(uname -m)" = x86_64 ] || die "this machine is $(uname -m); guests and the kernel module are x86-64 only"

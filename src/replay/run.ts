@@ -247,7 +247,7 @@ class Replay {
     if (isStorage) await waitFor(() => blockDevices(fn.bdf)[0], NODE_MS)
     await delay(QUIET_MS)
     this.#inCommand = true
-    this.command = new Command(command, deviceEnvironment(this.#slot.id, fn.bdf), { quiet })
+    this.command = new Command(command, deviceEnvironment(this.#slot), { quiet })
   }
 
   /** Binds and unbinds where the recording did so by hand. */

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import type { Slot } from '../device/slot.js'
 import { PciemError } from '../errors.js'
 
 const execute = promisify(execFile)
@@ -34,13 +35,6 @@ export function terminals(bdf: string): string[] {
   return nodesBelow(bdf, (path) => path.split('/').at(-2) === 'tty', /^(tty|[0-9a-f]+:)/)
 }
 
-/** What a command finds its device by. */
-export function deviceEnvironment(slot: number, bdf: string): Record<string, string> {
-  const [block] = blockDevices(bdf)
-  const [tty] = terminals(bdf)
-  return { PCIEM_SLOT: String(slot), PCIEM_BDF: bdf, ...(block !== undefined && { PCIEM_BLOCK: block }), ...(tty !== undefined && { PCIEM_TTY: tty }) }
-}
-
 /** The device nodes of what stands in sysfs below a PCI function, as far as one gets through folders of such names. */
 function nodesBelow(bdf: string, wanted: (path: string) => boolean, through: RegExp): string[] {
   const found: string[] = []
@@ -53,6 +47,19 @@ function nodesBelow(bdf: string, wanted: (path: string) => boolean, through: Reg
   }
   visit(`/sys/bus/pci/devices/${bdf}`, 0)
   return found.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+}
+
+/** The network interfaces of a PCI function, e.g. ['eth0']. */
+export function networkInterfaces(bdf: string): string[] {
+  return list(`/sys/bus/pci/devices/${bdf}/net`).sort()
+}
+
+/** What a command finds its device by: PCIEM_SLOT, PCIEM_BDF, and what the drivers of its functions have made, where there is any. */
+export function deviceEnvironment(slot: Slot): Record<string, string> {
+  const bdfs = slot.functions.map(({ bdf }) => bdf)
+  const [bdf = ''] = bdfs
+  const found = { PCIEM_BLOCK: blockDevices(bdf)[0], PCIEM_TTY: terminals(bdf)[0], PCIEM_NET: bdfs.flatMap(networkInterfaces).join(' ') || undefined }
+  return { PCIEM_SLOT: String(slot.id), PCIEM_BDF: bdf, ...Object.fromEntries(Object.entries(found).filter((pair): pair is [string, string] => pair[1] !== undefined)) }
 }
 
 // Devices come and go while one looks.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { PciemError, exitCodes } from '../errors.js'
 import { Recorder } from '../recorder/recorder.js'
-import { blockDevices, deviceEnvironment, ensureDriver, overrideDriver, terminals } from './drivers.js'
+import { blockDevices, deviceEnvironment, ensureDriver, networkInterfaces, overrideDriver, terminals } from './drivers.js'
 import { ModelHost } from './model-host.js'
 import { waitFor, waitQuiet } from './quiet.js'
 import { catchSignals, runWithTerminal } from './terminal.js'
@@ -28,6 +28,7 @@ export interface ReadyDevice {
   driver: string
   block: string | null
   tty: string | null
+  net: string[]
 }
 
 export interface RunResult {
@@ -63,7 +64,7 @@ async function whileOnTheBus(host: ModelHost, request: RunRequest, onReady: (dev
   try {
     const device = await interruptible(Promise.race([bringUp(host, request), host.failed]))
     onReady(device)
-    const work = request.command ? withMarks(host, request.command, device) : untilSignal()
+    const work = request.command ? withMarks(host, request.command) : untilSignal()
     return await Promise.race([work, host.failed])
   } finally {
     await host.slot.remove({ surprise: !host.alive })
@@ -90,22 +91,23 @@ async function bringUp(host: ModelHost, request: RunRequest): Promise<ReadyDevic
   const fn = host.slot.functions[0]
   if (!fn) throw new TypeError('the model describes no function')
   const { bdf } = fn
+  const { functions } = host.slot
   const driver = request.driver ?? host.driver
   await ensureDriver(driver)
-  if (request.driver !== undefined) overrideDriver(bdf, request.driver)
+  if (request.driver !== undefined) for (const one of functions) overrideDriver(one.bdf, request.driver)
   const end = performance.now() + request.timeoutMs
   host.start()
-  const bound = await fn.waitForDriver(request.timeoutMs)
+  const [bound = ''] = await Promise.all(functions.map((one) => one.waitForDriver(request.timeoutMs)))
   // A storage driver goes on after its probe has returned; the device is of use when the disk is there.
   const isStorage = fn.ids.classCode >>> 16 === STORAGE
   if (isStorage) await waitFor(() => blockDevices(bdf)[0], end - performance.now())
   await waitQuiet(host.slot, QUIET_MS, Math.max(QUIET_MS, end - performance.now()))
-  return { slot: host.slot.id, bdf, driver: bound, block: blockDevices(bdf)[0] ?? null, tty: terminals(bdf)[0] ?? null }
+  return { slot: host.slot.id, bdf, driver: bound, block: blockDevices(bdf)[0] ?? null, tty: terminals(bdf)[0] ?? null, net: functions.flatMap((one) => networkInterfaces(one.bdf)) }
 }
 
-async function withMarks(host: ModelHost, command: readonly string[], device: ReadyDevice): Promise<number> {
+async function withMarks(host: ModelHost, command: readonly string[]): Promise<number> {
   host.slot.mark('cmd-start')
-  const status = await runWithTerminal(command, deviceEnvironment(device.slot, device.bdf))
+  const status = await runWithTerminal(command, deviceEnvironment(host.slot))
   host.slot.mark('cmd-exit')
   return status
 }
