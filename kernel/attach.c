@@ -138,6 +138,7 @@ static int host_bus_hook(struct pci_bus *bus)
 	h->ops = *bus->ops;
 	h->ops.read = attach_read;
 	h->ops.write = attach_write;
+	/* attach_read() and attach_write() come only once the ops below are there. */
 	smp_store_release(&h->bus, bus);
 	pci_bus_set_ops(bus, &h->ops);
 	return 0;

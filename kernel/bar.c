@@ -188,7 +188,7 @@ static void append(struct pciem_ranges *to, u64 start, u64 end, u8 policy, u8 fl
 /* Page table entries of live mappings are not changed: what is direct, and what is not, is settled before START. */
 static int check_direct(struct pciem_bar *bar, const struct pciem_ranges *ranges, u64 start, u64 end, u32 policy)
 {
-	bool started = smp_load_acquire(&bar->func->slot->state) >= PCIEM_STATE_STARTED;
+	bool started = pciem_slot_state(bar->func->slot) >= PCIEM_STATE_STARTED;
 	unsigned int i;
 
 	if (policy == PCIEM_BAR_DIRECT && !PAGE_ALIGNED(start | end))

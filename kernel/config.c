@@ -334,7 +334,7 @@ static u8 *config_plane(struct pciem_config_space *cfg, u32 plane)
 int pciem_config_access(struct pciem_func *f, const struct pciem_config *arg)
 {
 	u8 *buf, *plane = config_plane(f->cfg, arg->plane);
-	u32 state = smp_load_acquire(&f->slot->state);
+	u32 state = pciem_slot_state(f->slot);
 	bool set = arg->flags & PCIEM_CONFIG_SET;
 	unsigned long flags;
 	int ret = 0;

@@ -84,7 +84,7 @@ int pciem_fault_errno(u64 fault)
 /* State NEW has no mappings, and nobody may look for them. */
 int pciem_dma_allowed(struct pciem_func *f)
 {
-	u32 state = smp_load_acquire(&f->slot->state);
+	u32 state = pciem_slot_state(f->slot);
 
 	if (READ_ONCE(f->slot->gone) || state == PCIEM_STATE_REMOVED)
 		return -ENODEV;

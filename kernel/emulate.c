@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Performs a decoded instruction on the driver's registers. Arithmetic is done
- * by the same instruction on a register, with the driver's flags loaded, so that
- * every flag comes out as the CPU makes it.
+ * Performs a decoded instruction on the driver's registers.
  *
  * A read-modify-write is a read and a write, as PCI Express has it for memory
  * space; a lock prefix cannot change that.
@@ -10,15 +8,12 @@
  * Runs in any context, no lock; the accesses may sleep (access.c).
  */
 #include <linux/ptrace.h>
-#include <asm/irqflags.h>
 #include <asm/processor-flags.h>
 
 #include "trap.h"
 
 /* Elements of a rep string instruction that one trap does before it lets an interrupt or signal in. */
 #define STRING_WORK	64
-
-#define ARITHMETIC (X86_EFLAGS_CF | X86_EFLAGS_PF | X86_EFLAGS_AF | X86_EFLAGS_ZF | X86_EFLAGS_SF | X86_EFLAGS_OF)
 
 static unsigned long *reg_slot(struct pt_regs *regs, u8 reg)
 {
@@ -97,87 +92,6 @@ static unsigned long effective_address(struct pt_regs *regs, const struct pciem_
 	return addr;
 }
 
-/*
- * The flags are loaded and saved around the instruction with those of the CPU
- * (interrupts on or off) kept as they are.
- */
-#define RUN(code, type, operands...) do {							\
-	type x_ = a;										\
-	asm volatile("pushfq; push %[fl]; popfq; " code "; pushfq; pop %[fl]; popfq"		\
-		     : [x] "+r" (x_), [fl] "+r" (flags) : operands : "cc", "memory");		\
-	a = x_;											\
-} while (0)
-#define BINARY(name, suffix, type)	RUN(name suffix " %[y], %[x]", type, [y] "r" ((type)b))
-#define SHIFT(name, suffix, type)	RUN(name suffix " %%cl, %[x]", type, "c" ((u8)b))
-#define UNARY(name, suffix, type)	RUN(name suffix " %[x]", type, [y] "r" (0))
-
-#define WIDE(shape, name)									\
-	case 2: shape(name, "w", u16); break;							\
-	case 4: shape(name, "l", u32); break;							\
-	case 8: shape(name, "q", u64); break
-#define ON_WIDE(shape, name)	switch (size) { WIDE(shape, name); } break
-#define ON_ANY(shape, name)	switch (size) { case 1: shape(name, "b", u8); break; WIDE(shape, name); } break
-
-static u64 alu(struct pt_regs *regs, u8 op, unsigned int size, u64 a, u64 b)
-{
-	unsigned long flags = (native_save_fl() & ~ARITHMETIC) | (regs->flags & ARITHMETIC);
-
-	switch (op) {
-	case PCIEM_ALU_ADD:	ON_ANY(BINARY, "add");
-	case PCIEM_ALU_OR:	ON_ANY(BINARY, "or");
-	case PCIEM_ALU_ADC:	ON_ANY(BINARY, "adc");
-	case PCIEM_ALU_SBB:	ON_ANY(BINARY, "sbb");
-	case PCIEM_ALU_AND:	ON_ANY(BINARY, "and");
-	case PCIEM_ALU_SUB:	ON_ANY(BINARY, "sub");
-	case PCIEM_ALU_XOR:	ON_ANY(BINARY, "xor");
-	case PCIEM_ALU_CMP:	ON_ANY(BINARY, "cmp");
-	case PCIEM_ALU_TEST:	ON_ANY(BINARY, "test");
-	case PCIEM_ALU_IMUL:	ON_WIDE(BINARY, "imul");
-	case PCIEM_ALU_ROL:	ON_ANY(SHIFT, "rol");
-	case PCIEM_ALU_ROR:	ON_ANY(SHIFT, "ror");
-	case PCIEM_ALU_RCL:	ON_ANY(SHIFT, "rcl");
-	case PCIEM_ALU_RCR:	ON_ANY(SHIFT, "rcr");
-	case PCIEM_ALU_SHL:
-	case PCIEM_ALU_SAL:	ON_ANY(SHIFT, "shl");
-	case PCIEM_ALU_SHR:	ON_ANY(SHIFT, "shr");
-	case PCIEM_ALU_SAR:	ON_ANY(SHIFT, "sar");
-	case PCIEM_ALU_BT:	ON_WIDE(BINARY, "bt");
-	case PCIEM_ALU_BTS:	ON_WIDE(BINARY, "bts");
-	case PCIEM_ALU_BTR:	ON_WIDE(BINARY, "btr");
-	case PCIEM_ALU_BTC:	ON_WIDE(BINARY, "btc");
-	case PCIEM_ALU_INC:	ON_ANY(UNARY, "inc");
-	case PCIEM_ALU_DEC:	ON_ANY(UNARY, "dec");
-	case PCIEM_ALU_NOT:	ON_ANY(UNARY, "not");
-	case PCIEM_ALU_NEG:	ON_ANY(UNARY, "neg");
-	}
-	regs->flags = (regs->flags & ~ARITHMETIC) | (flags & ARITHMETIC);
-	return a;
-}
-
-/* Whether the operation leaves its destination as it was. */
-static bool only_flags(u8 alu)
-{
-	return alu == PCIEM_ALU_CMP || alu == PCIEM_ALU_TEST || alu == PCIEM_ALU_BT;
-}
-
-static bool condition(u8 cc, unsigned long flags)
-{
-	bool less = !(flags & X86_EFLAGS_SF) != !(flags & X86_EFLAGS_OF);
-	bool is = false;
-
-	switch (cc >> 1) {
-	case 0: is = flags & X86_EFLAGS_OF; break;
-	case 1: is = flags & X86_EFLAGS_CF; break;
-	case 2: is = flags & X86_EFLAGS_ZF; break;
-	case 3: is = flags & (X86_EFLAGS_CF | X86_EFLAGS_ZF); break;
-	case 4: is = flags & X86_EFLAGS_SF; break;
-	case 5: is = flags & X86_EFLAGS_PF; break;
-	case 6: is = less; break;
-	case 7: is = less || (flags & X86_EFLAGS_ZF); break;
-	}
-	return is != (cc & 1);
-}
-
 static u64 source(struct pt_regs *regs, const struct pciem_insn *insn)
 {
 	switch (insn->src) {
@@ -215,14 +129,14 @@ static int emulate_read(struct pciem_trap *trap, const struct pciem_insn *insn, 
 	case PCIEM_OP_ALU_REG:
 		old = reg_read(regs, insn, insn->reg, insn->reg_size);
 		if (insn->src == PCIEM_SRC_IMM)		/* imul of three operands */
-			value = alu(regs, insn->alu, insn->size, value, insn->imm);
+			value = pciem_alu(regs, insn->alu, insn->size, value, insn->imm);
 		else
-			value = alu(regs, insn->alu, insn->size, old, value);
-		if (only_flags(insn->alu))
+			value = pciem_alu(regs, insn->alu, insn->size, old, value);
+		if (pciem_alu_only_flags(insn->alu))
 			return 0;
 		break;
 	case PCIEM_OP_CMOV:
-		if (!condition(insn->cc, regs->flags))
+		if (!pciem_alu_condition(insn->cc, regs->flags))
 			value = reg_read(regs, insn, insn->reg, insn->reg_size);
 		break;
 	}
@@ -245,18 +159,18 @@ static int emulate_modify(struct pciem_trap *trap, const struct pciem_insn *insn
 	case PCIEM_OP_ALU_MEM:
 		if (insn->alu >= PCIEM_ALU_BT && insn->alu <= PCIEM_ALU_BTC)
 			operand &= insn->size * 8 - 1;
-		new = alu(regs, insn->alu, insn->size, value, operand);
-		if (only_flags(insn->alu))
+		new = pciem_alu(regs, insn->alu, insn->size, value, operand);
+		if (pciem_alu_only_flags(insn->alu))
 			return 0;
 		return pciem_trap_write(trap, addr, insn->size, new);
 	case PCIEM_OP_CMPXCHG:
-		alu(regs, PCIEM_ALU_CMP, insn->size, reg_read(regs, insn, 0, insn->size), value);
+		pciem_alu(regs, PCIEM_ALU_CMP, insn->size, reg_read(regs, insn, 0, insn->size), value);
 		if (regs->flags & X86_EFLAGS_ZF)
 			return pciem_trap_write(trap, addr, insn->size, operand);
 		reg_write(regs, insn, 0, insn->size, value);
 		return 0;
 	case PCIEM_OP_XADD:
-		new = alu(regs, PCIEM_ALU_ADD, insn->size, value, operand);
+		new = pciem_alu(regs, PCIEM_ALU_ADD, insn->size, value, operand);
 		break;
 	default:
 		new = operand;
@@ -309,7 +223,7 @@ static int string_element(struct pciem_trap *trap, const struct pciem_insn *insn
 		return err;
 
 	if (insn->op == PCIEM_OP_CMPS || insn->op == PCIEM_OP_SCAS)
-		alu(regs, PCIEM_ALU_CMP, insn->size, value, other);
+		pciem_alu(regs, PCIEM_ALU_CMP, insn->size, value, other);
 	if (insn->op == PCIEM_OP_LODS)
 		reg_write(regs, insn, 0, insn->size, value);
 	if (uses_si(insn))
@@ -368,7 +282,7 @@ int pciem_emulate(struct pciem_trap *trap, const struct pciem_insn *insn)
 		ret = pciem_trap_write(trap, addr, insn->size, insn->swap ? swap_bytes(value, insn->size) : value);
 		break;
 	case PCIEM_OP_SETCC:
-		ret = pciem_trap_write(trap, addr, 1, condition(insn->cc, regs->flags));
+		ret = pciem_trap_write(trap, addr, 1, pciem_alu_condition(insn->cc, regs->flags));
 		break;
 	case PCIEM_OP_MOVDIR64B:
 		ret = emulate_movdir64b(trap, insn, addr);

@@ -197,7 +197,7 @@ void pciem_hooks_disarm(void)
 	/* Callbacks that were running have counted who they led to. */
 	synchronize_rcu_tasks();
 	while (nr_inside())
-		msleep(1);
+		usleep_range(1000, 2000);
 	/* The last instructions behind pciem_hooks_leave(): a task's, an interrupt's. */
 	synchronize_rcu_tasks();
 	synchronize_rcu();

@@ -220,7 +220,7 @@ static void late_work(struct work_struct *work)
 	/* As an owner's call: not while vectors are being taken away. */
 	if (!down_read_trylock(&slot->calls))
 		return;
-	for (i = 0; i < nr && smp_load_acquire(&slot->state) == PCIEM_STATE_STARTED; i++) {
+	for (i = 0; i < nr && pciem_slot_state(slot) == PCIEM_STATE_STARTED; i++) {
 		if (vector[i] != LATE_INTX)
 			pciem_irq_raise(r->func, vector[i], 0);
 		else

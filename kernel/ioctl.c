@@ -29,7 +29,7 @@ static int call_run_device(const struct call *call, struct pciem_slot *slot, voi
 	ret = down_read_killable(&slot->calls);
 	if (ret)
 		return ret;
-	state = smp_load_acquire(&slot->state);
+	state = pciem_slot_state(slot);
 	if (state == PCIEM_STATE_NEW)
 		ret = -EBUSY;
 	else if (state == PCIEM_STATE_REMOVED || READ_ONCE(slot->gone))

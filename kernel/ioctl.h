@@ -51,5 +51,7 @@ static inline struct pciem_bar *bar_get(struct pciem_slot *slot, u32 func, u32 i
 
 /* ioctl_new.c; slot->lock */
 int pciem_call_set_policy(struct pciem_slot *slot, const struct pciem_bar_policy *arg);
+/* ioctl_new.c; slot->calls */
+int pciem_call_dma_maps(struct pciem_slot *slot, void *arg);
 
 #endif /* PCIEM_IOCTL_H */

@@ -27,6 +27,7 @@ static int call_create_device(struct pciem_file *pf, void *argp)
 			return PTR_ERR(slot);
 		}
 		slot->attach = attach;
+		/* Pairs with pciem_file_slot(). */
 		smp_store_release(&pf->slot, slot);
 	}
 	mutex_unlock(&pf->lock);

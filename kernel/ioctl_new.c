@@ -25,7 +25,7 @@ static u32 slot_functions(const struct pciem_slot *slot)
 /* A slot that only waits to be closed is as removed as one that has been. */
 static u32 slot_state(const struct pciem_slot *slot)
 {
-	return READ_ONCE(slot->gone) ? PCIEM_STATE_REMOVED : smp_load_acquire(&slot->state);
+	return READ_ONCE(slot->gone) ? PCIEM_STATE_REMOVED : pciem_slot_state(slot);
 }
 
 static int call_info(struct pciem_file *pf, void *argp)
@@ -94,7 +94,7 @@ static int call_config(struct pciem_slot *slot, void *argp)
 	    arg->offset >= PCIEM_CONFIG_SIZE || arg->length > PCIEM_CONFIG_SIZE - arg->offset)
 		return -EINVAL;
 	if (arg->flags & PCIEM_CONFIG_SET && arg->plane != PCIEM_CONFIG_VALUE &&
-	    smp_load_acquire(&slot->state) != PCIEM_STATE_NEW)
+	    pciem_slot_state(slot) != PCIEM_STATE_NEW)
 		return -EBUSY;
 	return pciem_config_access(f, arg);
 }
@@ -267,7 +267,7 @@ static int call_mark(struct pciem_slot *slot, void *argp)
 	return 0;
 }
 
-static int call_dma_maps(struct pciem_slot *slot, void *argp)
+int pciem_call_dma_maps(struct pciem_slot *slot, void *argp)
 {
 	struct pciem_dma_maps *arg = argp;
 	struct pciem_func *f = func_get(slot, arg->func);
@@ -389,7 +389,7 @@ const struct call pciem_new_calls[] = {
 	  .file_fn = call_monitor_create },
 	{ PCIEM_MARK, sizeof(struct pciem_mark), 0, .fn = call_mark },
 	{ PCIEM_DMA_MAPS, sizeof(struct pciem_dma_maps), CALL_DEVICE | CALL_OUT,
-	  .fn = call_dma_maps },
+	  .fn = pciem_call_dma_maps },
 	{ PCIEM_SEQ_START, sizeof(struct pciem_seq_start), CALL_LOCKED, .fn = call_seq_start },
 	{ PCIEM_SEQ_PUSH, sizeof(struct pciem_seq_push), 0, .fn = call_seq_push },
 	{ PCIEM_SEQ_STATUS, sizeof(struct pciem_seq_status), CALL_OUT, .fn = call_seq_status },

@@ -39,7 +39,7 @@ static struct workqueue_struct *irqfd_wq;
 static void irqfd_fire(struct irq_work *work)
 {
 	struct pciem_irqfd *irqfd = container_of(work, struct pciem_irqfd, fire);
-	u32 state = smp_load_acquire(&irqfd->func->slot->state);
+	u32 state = pciem_slot_state(irqfd->func->slot);
 
 	if (state != PCIEM_STATE_REGISTERED && state != PCIEM_STATE_STARTED)
 		return;

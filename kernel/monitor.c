@@ -72,6 +72,7 @@ static struct pciem_record *monitor_put(struct pciem_monitor *m, const struct pc
 		at->len |= PCIEM_RECORD_BUSY;
 	}
 	m->producer += rec->len;
+	/* The reader that sees the position sees the record. */
 	smp_store_release(&m->page->producer, m->producer);
 	return at;
 }
@@ -101,6 +102,7 @@ struct pciem_record *pciem_monitor_reserve(struct pciem_monitor *m, const struct
 
 void pciem_monitor_commit(struct pciem_record *at, u32 len)
 {
+	/* The reader that does not see BUSY sees the payload. */
 	smp_store_release(&at->len, len);
 }
 
@@ -112,6 +114,7 @@ void pciem_monitor_wake(struct pciem_monitor *m)
 
 void pciem_monitor_close(struct pciem_monitor *m)
 {
+	/* The reader that sees it sees the last position. */
 	smp_store_release(&m->page->closed, 1);
 	wake_up_poll(&m->wait, EPOLLHUP);
 }
@@ -202,7 +205,9 @@ static __poll_t monitor_fop_poll(struct file *file, struct poll_table_struct *wa
 	bool closed;
 
 	poll_wait(file, &m->wait, wait);
+	/* In this order: what was put before it was closed is not missed. */
 	closed = smp_load_acquire(&m->page->closed);
+	/* Pairs with monitor_put(). */
 	producer = smp_load_acquire(&m->page->producer);
 	consumer = READ_ONCE(*m->consumer);
 	if (producer - consumer > m->size)

@@ -194,7 +194,7 @@ int pciem_p2p_allow(struct pciem_func *to, const struct pciem_p2p_allow *arg)
 	peer = pciem_slot_find(arg->peer_slot);
 	if (!peer)
 		return -ENOENT;
-	if (peer->id == arg->peer_slot && smp_load_acquire(&peer->state) < PCIEM_STATE_REMOVED &&
+	if (peer->id == arg->peer_slot && pciem_slot_state(peer) < PCIEM_STATE_REMOVED &&
 	    READ_ONCE(peer->func[arg->peer_func])) {
 		g.from = peer->serial;
 		err = grant_set(&g);
@@ -282,7 +282,7 @@ static int target_copy(const struct target *t, u64 at, u8 *data, u32 len)
 	slot = t->bar->func->slot;
 	if (!down_read_trylock(&slot->calls))
 		return -ENODEV;
-	state = smp_load_acquire(&slot->state);
+	state = pciem_slot_state(slot);
 	if (state == PCIEM_STATE_REGISTERED || state == PCIEM_STATE_STARTED)
 		err = bar_copy(t, t->offset + at, data, len);
 	up_read(&slot->calls);

@@ -368,7 +368,7 @@ struct pciem_slot {
 	unsigned int id;
 	u64 serial;					/* like id, but never used again */
 	struct mutex lock;
-	u32 state;					/* PCIEM_STATE_*; smp_store_release under lock, smp_load_acquire */
+	u32 state;					/* PCIEM_STATE_*; written under lock, read by pciem_slot_state() */
 	bool gone;					/* surprise-removed: config and MMIO read all-ones, DMA is refused; READ_ONCE */
 	bool attach;
 	struct pciem_func *func[PCIEM_MAX_FUNCTIONS];	/* set in state NEW, constant afterwards */
@@ -410,6 +410,19 @@ void pciem_slot_release(struct pciem_slot *slot);		/* the main file is closed */
 int pciem_slot_init(void);
 void pciem_slot_exit(void);
 
+/* Who sees a state sees what was described before it, which is constant from REGISTER on. */
+static inline u32 pciem_slot_state(const struct pciem_slot *slot)
+{
+	/* Pairs with pciem_slot_set_state(). */
+	return smp_load_acquire(&slot->state);
+}
+
+static inline void pciem_slot_set_state(struct pciem_slot *slot, u32 state)
+{
+	/* Pairs with pciem_slot_state(). */
+	smp_store_release(&slot->state, state);
+}
+
 /* An open /dev/pciem. */
 struct pciem_file {
 	struct mutex lock;
@@ -417,6 +430,7 @@ struct pciem_file {
 };
 static inline struct pciem_slot *pciem_file_slot(struct pciem_file *pf)
 {
+	/* Pairs with CREATE_DEVICE's release: who sees the slot sees it whole. */
 	return smp_load_acquire(&pf->slot);
 }
 long pciem_ioctl(struct file *file, unsigned int cmd, unsigned long arg);

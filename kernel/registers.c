@@ -119,7 +119,7 @@ void pciem_registers_send(struct pciem_bar *bar, u64 rose, u64 cause)
 	raw_spin_unlock_irqrestore(&s->lock, flags);
 
 	srcu = srcu_read_lock(&sending);
-	if (smp_load_acquire(&f->slot->state) != PCIEM_STATE_REMOVED) {
+	if (pciem_slot_state(f->slot) != PCIEM_STATE_REMOVED) {
 		for (i = 0; i < nr; i++)
 			pciem_irq_inject(f, vector[i], cause);
 		if (level)

@@ -131,6 +131,7 @@ void pciem_ring_push(struct pciem_ring *ring, const struct pciem_event *ev)
 		ring->last_seq = ev->seq;
 	ring->seqs[ring->tail] = ring->last_seq;
 	ring->tail = (ring->tail + 1) & (ring->entries - 1);
+	/* The owner that sees the index sees the event. */
 	smp_store_release(ring_tail(ring), ring->tail);
 }
 

@@ -259,7 +259,7 @@ static void push_link(struct pciem_seq *seq, struct push *p, bool last)
 
 int pciem_seq_push(struct pciem_slot *slot, const struct pciem_seq_push *arg)
 {
-	struct pciem_seq *seq = smp_load_acquire(&slot->seq);
+	struct pciem_seq *seq = pciem_slot_seq(slot);
 	struct push p = {};
 	int err = 0;
 

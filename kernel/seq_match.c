@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The sequencer's driver side: finds the step that an access fulfils, and answers it.
+ * Finds the step that a driver's access fulfils, and takes it.
  *
  * A lane is what one context did in the recording. Live contexts are bound to lanes
  * loosely: a work item runs in another kworker each time, so an access first tries
  * the lane where its context was last, then all others in the order of the trace.
  *
- * Locking in this file: seq->lock while looking and taking; none while emitting.
+ * Locking in this file: seq->lock, which pciem_seq_match() takes.
  */
 #include <linux/hash.h>
-#include <linux/sched/signal.h>
 
 #include "sequencer.h"
 
 #define PASS_DEPTH	64		/* optional and unordered steps that one access may pass */
-#define DRY_SLEEP_MS	5000
-#define DRY_SPIN_NS	(10ULL * NSEC_PER_MSEC)
 
 enum fit {
 	FIT_NOT,
@@ -23,23 +20,6 @@ enum fit {
 	FIT_RENAMED,
 	FIT_EXACT,
 };
-
-enum outcome {
-	MATCHED,			/* step is taken, or the answer is a repeated one */
-	REFUSED,			/* it is over already */
-	DRY,
-	DIVERGED,
-};
-
-struct match {
-	enum outcome outcome;
-	struct seq_step *step;		/* NULL: folded */
-	u64 answer;
-	u32 pushes;			/* DRY: what had been pushed */
-	struct seq_divergence d;
-};
-
-/* ------------------------------------------------------------ under seq->lock */
 
 static bool value_renamed(struct pciem_seq *seq, const struct seq_step *step, u64 value)
 {
@@ -227,16 +207,16 @@ static struct seq_step *lane_head(struct seq_lane *lane)
 
 /* Nothing fits: say why. */
 static void match_failed(struct pciem_seq *seq, struct seq_lane *own, struct seq_step *near,
-			 const struct seq_live *live, struct match *m)
+			 const struct seq_live *live, struct seq_match *m)
 {
 	struct seq_step *step = near ?: lane_head(own) ?: pciem_seq_oldest(seq);
 
 	m->pushes = seq->pushes;
 	if (!near && !seq->last_pushed && (!seq->expects || (own && !lane_head(own)))) {
-		m->outcome = DRY;
+		m->outcome = SEQ_DRY;
 		return;
 	}
-	m->outcome = DIVERGED;
+	m->outcome = SEQ_UNEXPECTED;
 	m->d = (struct seq_divergence) {
 		.reason = near ? PCIEM_DIVERGED_VALUE :
 			  seq->expects ? PCIEM_DIVERGED_ACCESS : PCIEM_DIVERGED_PAST_END,
@@ -249,196 +229,38 @@ static void match_failed(struct pciem_seq *seq, struct seq_lane *own, struct seq
 	};
 }
 
-static void seq_match(struct pciem_seq *seq, const struct seq_live *live, struct match *m)
+static void match_locked(struct pciem_seq *seq, const struct seq_live *live, struct seq_match *m)
 {
+	struct seq_lane *own = context_lane(seq, live->context);
 	struct seq_step *step, *near = NULL;
-	struct seq_repeat *repeat;
-	struct seq_lane *own;
-	unsigned long flags;
+	const struct seq_repeat *repeat;
 
-	*m = (struct match) { .outcome = MATCHED };
-	raw_spin_lock_irqsave(&seq->lock, flags);
-	own = context_lane(seq, live->context);
 	if (!pciem_seq_running(seq)) {
-		m->outcome = REFUSED;
-	} else if ((step = any_find(seq, own, live, &near))) {
-		if (step_too_soon(seq, step, live)) {
-			seq->folded++;
-			m->answer = seq->lanes[step->lane].repeat.value;
-		} else {
-			step_take(seq, step, live);
-			m->step = step;
-			m->answer = step->value;
-		}
-	} else if ((repeat = repeat_find(seq, own, live))) {
-		seq->folded++;
-		m->answer = repeat->value;
-	} else {
+		m->outcome = SEQ_REFUSED;
+		return;
+	}
+	step = any_find(seq, own, live, &near);
+	if (step && !step_too_soon(seq, step, live)) {
+		step_take(seq, step, live);
+		m->step = step;
+		m->answer = step->value;
+		return;
+	}
+	repeat = step ? &seq->lanes[step->lane].repeat : repeat_find(seq, own, live);
+	if (!repeat) {
 		match_failed(seq, own, near, live, m);
-	}
-	raw_spin_unlock_irqrestore(&seq->lock, flags);
-}
-
-/* ------------------------------------------------------------------ no lock held */
-
-static bool pushed_since(struct pciem_seq *seq, u32 pushes)
-{
-	return READ_ONCE(seq->pushes) != pushes || READ_ONCE(seq->stopped) ||
-	       READ_ONCE(seq->slot->gone);
-}
-
-/* Userspace is late with its next steps. False: too late. */
-static bool dry_wait(struct pciem_seq *seq, u32 pushes)
-{
-	u64 end;
-
-	if (pciem_may_sleep()) {
-		wait_event_killable_timeout(seq->pushed, pushed_since(seq, pushes),
-					    msecs_to_jiffies(DRY_SLEEP_MS));
-	} else {
-		end = ktime_get_mono_fast_ns() + DRY_SPIN_NS;
-		while (!pushed_since(seq, pushes) && ktime_get_mono_fast_ns() < end)
-			cpu_relax();
-	}
-	return READ_ONCE(seq->pushes) != pushes;
-}
-
-static void seq_went_dry(struct pciem_seq *seq, const struct seq_live *live)
-{
-	struct pciem_slot *slot = seq->slot;
-	unsigned long flags;
-	bool first;
-
-	raw_spin_lock_irqsave(&seq->lock, flags);
-	first = pciem_seq_running(seq);
-	if (first)
-		seq->state = PCIEM_SEQ_STATE_DRY;
-	raw_spin_unlock_irqrestore(&seq->lock, flags);
-	if (!first)
 		return;
-	pciem_stream_fault(slot->func[live->func], PCIEM_FAULT_SEQ_DRY, live->bar, live->width,
-			   live->addr, 0);
-	pciem_stream_event(slot, PCIEM_EVENT_SEQ_DRY, live->addr);
-}
-
-/* Whether the access is expected; if so, m says what was matched. */
-static bool seq_expects(struct pciem_seq *seq, const struct seq_live *live, struct match *m)
-{
-	for (;;) {
-		seq_match(seq, live, m);
-		switch (m->outcome) {
-		case MATCHED:
-			return true;
-		case REFUSED:
-			return false;
-		case DIVERGED:
-			pciem_seq_diverge(seq, &m->d);
-			return false;
-		case DRY:
-			if (dry_wait(seq, m->pushes))
-				continue;
-			seq_went_dry(seq, live);
-			return false;
-		}
 	}
+	seq->folded++;
+	m->answer = repeat->value;
 }
 
-static void seq_settle(struct pciem_seq *seq, struct seq_step *step, u64 at)
+void pciem_seq_match(struct pciem_seq *seq, const struct seq_live *live, struct seq_match *m)
 {
 	unsigned long flags;
 
+	*m = (struct seq_match) { .outcome = SEQ_MATCHED };
 	raw_spin_lock_irqsave(&seq->lock, flags);
-	pciem_seq_settle(seq, step, at);
+	match_locked(seq, live, m);
 	raw_spin_unlock_irqrestore(&seq->lock, flags);
-	pciem_seq_pump(seq);
-}
-
-static bool access_ignored(struct pciem_seq *seq, const struct pciem_access *acc)
-{
-	const struct pciem_seq_ignore *ig;
-	u64 at, nth;
-	u32 i;
-
-	for (i = 0; i < seq->nr_ignores; i++) {
-		ig = &seq->ignores[i];
-		if (ig->func != acc->bar->func->num || ig->bar_index != acc->bar->index ||
-		    acc->offset < ig->offset)
-			continue;
-		at = acc->offset - ig->offset;
-		if (ig->count > 1) {
-			nth = div_u64(at, ig->stride);
-			if (nth >= ig->count)
-				continue;
-			at -= nth * ig->stride;
-		}
-		if (at < ig->length)
-			return true;
-	}
-	return false;
-}
-
-static u64 access_emit(const struct pciem_access *acc, u8 kind)
-{
-	struct pciem_txn txn = {
-		.rec = {
-			.kind = kind, .func = acc->bar->func->num, .bar = acc->bar->index,
-			.width = acc->width, .addr = acc->offset, .value = acc->value,
-		},
-	};
-
-	pciem_stream_emit(acc->bar->func->slot, &txn);
-	return txn.seq;
-}
-
-enum pciem_seq_result pciem_seq_access(struct pciem_access *acc)
-{
-	struct pciem_seq *seq = smp_load_acquire(&acc->bar->func->slot->seq);
-	struct seq_live live = {
-		.op = acc->write ? PCIEM_SEQ_EXPECT_MMIO_WRITE : PCIEM_SEQ_EXPECT_MMIO_READ,
-		.kind = acc->write ? PCIEM_RECORD_MMIO_WRITE : PCIEM_RECORD_MMIO_READ,
-		.func = acc->bar->func->num, .bar = acc->bar->index, .width = acc->width,
-		.addr = acc->offset, .value = acc->write ? acc->value : 0, .ip = acc->ip,
-	};
-	unsigned long flags;
-	struct match m;
-	u64 at;
-
-	if (!seq)
-		return PCIEM_SEQ_NOT_ACTIVE;
-	if (access_ignored(seq, acc)) {
-		raw_spin_lock_irqsave(&seq->lock, flags);
-		seq->ignored++;
-		raw_spin_unlock_irqrestore(&seq->lock, flags);
-		return PCIEM_SEQ_NOT_ACTIVE;
-	}
-	live.context = pciem_context_current();
-	if (!seq_expects(seq, &live, &m)) {
-		if (!acc->write)
-			acc->value = acc->width == 8 ? ~0ULL : BIT_ULL(acc->width * 8) - 1;
-		access_emit(acc, live.kind);
-		return PCIEM_SEQ_REFUSED;
-	}
-	if (!acc->write)
-		acc->value = m.answer;
-	at = access_emit(acc, live.kind);
-	if (m.step)
-		seq_settle(seq, m.step, at);
-	return PCIEM_SEQ_SERVED;
-}
-
-void pciem_seq_config_write(struct pciem_func *f, int where, int size, u32 val)
-{
-	struct pciem_seq *seq = smp_load_acquire(&f->slot->seq);
-	struct seq_live live = {
-		.op = PCIEM_SEQ_EXPECT_CFG_WRITE, .kind = PCIEM_RECORD_CFG_WRITE,
-		.func = f->num, .bar = 0xff, .width = size, .addr = where, .value = val,
-	};
-	struct match m;
-
-	if (!seq || READ_ONCE(f->slot->gone))
-		return;
-	live.context = pciem_context_current();
-	/* Its record is the newest, or nearly: close enough for a cause. */
-	if (seq_expects(seq, &live, &m))
-		seq_settle(seq, m.step, READ_ONCE(f->slot->stream.seq));
 }

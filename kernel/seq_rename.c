@@ -152,7 +152,7 @@ static void maps_expire(struct pciem_seq *seq, struct list_head *maps)
 
 u64 pciem_seq_map_hint(struct pciem_func *f, u64 len, u32 flags, u32 page_offset, u64 *token)
 {
-	struct pciem_seq *seq = smp_load_acquire(&f->slot->seq);
+	struct pciem_seq *seq = pciem_slot_seq(f->slot);
 	struct seq_step *step;
 	unsigned long irqflags;
 	u64 hint = 0;
@@ -178,7 +178,7 @@ u64 pciem_seq_map_hint(struct pciem_func *f, u64 len, u32 flags, u32 page_offset
 
 void pciem_seq_mapped(struct pciem_func *f, u64 token, u64 iova)
 {
-	struct pciem_seq *seq = smp_load_acquire(&f->slot->seq);
+	struct pciem_seq *seq = pciem_slot_seq(f->slot);
 	struct seq_step *step;
 	unsigned long irqflags;
 

@@ -81,6 +81,7 @@ void pciem_seq_diverge(struct pciem_seq *seq, const struct seq_divergence *d)
 	if (!first)
 		return;
 	report_fill(seq, d);
+	/* Pairs with pciem_seq_status(): who sees the state sees the report. */
 	smp_store_release(&seq->state, PCIEM_SEQ_DIVERGED);
 
 	if (slot->func[d->func])
@@ -117,13 +118,14 @@ static void status_count(struct pciem_seq *seq, struct pciem_seq_status *st)
 
 int pciem_seq_status(struct pciem_slot *slot, struct pciem_seq_status *arg)
 {
-	struct pciem_seq *seq = smp_load_acquire(&slot->seq);
+	struct pciem_seq *seq = pciem_slot_seq(slot);
 	u32 size = arg->size, room = arg->stack_len;
 	u64 stack = arg->stack;
 
 	memset(arg, 0, sizeof(*arg));
 	arg->next_index = arg->index = ~0ULL;
 	if (seq) {
+		/* Pairs with pciem_seq_diverge(). */
 		u32 state = smp_load_acquire(&seq->state);
 
 		if (state == PCIEM_SEQ_DIVERGED)

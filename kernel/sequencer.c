@@ -153,6 +153,7 @@ int pciem_seq_start(struct pciem_slot *slot, const struct pciem_seq_start *arg)
 	}
 	seq_init_lists(seq);
 	pciem_seq_action_init(seq);
+	/* Pairs with pciem_slot_seq(). */
 	smp_store_release(&slot->seq, seq);
 	return 0;
 }

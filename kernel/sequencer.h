@@ -101,6 +101,22 @@ struct seq_divergence {
 	bool device;			/* an action of ours, not an access */
 };
 
+/* What became of an access. */
+enum seq_outcome {
+	SEQ_MATCHED,			/* step is taken, or the answer is a repeated one */
+	SEQ_REFUSED,			/* it is over already */
+	SEQ_DRY,			/* its step may not have been pushed yet */
+	SEQ_UNEXPECTED,
+};
+
+struct seq_match {
+	enum seq_outcome outcome;
+	struct seq_step *step;		/* NULL: folded */
+	u64 answer;
+	u32 pushes;			/* SEQ_DRY: what had been pushed */
+	struct seq_divergence d;	/* SEQ_UNEXPECTED */
+};
+
 struct pciem_seq {
 	struct pciem_slot *slot;
 	raw_spinlock_t lock;
@@ -162,12 +178,20 @@ struct pciem_seq {
 	u32 stack_len;
 };
 
+/* The slot's sequence, or NULL. Once there it stays as long as the slot. */
+static inline struct pciem_seq *pciem_slot_seq(const struct pciem_slot *slot)
+{
+	/* Pairs with pciem_seq_start(). */
+	return smp_load_acquire(&slot->seq);
+}
+
 /* sequencer.c */
 void pciem_seq_step_free(struct pciem_seq *seq, struct seq_step *step);		/* lock */
 struct seq_step *pciem_seq_oldest(struct pciem_seq *seq);			/* lock */
 bool pciem_seq_running(struct pciem_seq *seq);					/* lock */
 
 /* seq_match.c */
+void pciem_seq_match(struct pciem_seq *seq, const struct seq_live *live, struct seq_match *m);
 void pciem_seq_settle(struct pciem_seq *seq, struct seq_step *step, u64 at);	/* lock */
 
 /* seq_action.c */

@@ -107,7 +107,7 @@ void pciem_slot_quiesce(struct pciem_slot *slot)
 {
 	/* Driver calls have ended; whoever comes from here on sees REMOVED. */
 	mutex_lock(&slot->lock);
-	smp_store_release(&slot->state, PCIEM_STATE_REMOVED);
+	pciem_slot_set_state(slot, PCIEM_STATE_REMOVED);
 	mutex_unlock(&slot->lock);
 	down_write(&slot->calls);
 	up_write(&slot->calls);
@@ -305,7 +305,7 @@ static int slot_register_locked(struct pciem_slot *slot)
 	}
 	err = pciem_bus_register(slot);
 	if (!err)
-		smp_store_release(&slot->state, PCIEM_STATE_REGISTERED);
+		pciem_slot_set_state(slot, PCIEM_STATE_REGISTERED);
 	return err;
 }
 
@@ -343,7 +343,7 @@ int pciem_slot_start(struct pciem_slot *slot)
 {
 	int err;
 
-	if (smp_load_acquire(&slot->state) == PCIEM_STATE_REGISTERED) {
+	if (pciem_slot_state(slot) == PCIEM_STATE_REGISTERED) {
 		err = pciem_trap_selftest();
 		if (err)
 			return err;
@@ -354,7 +354,7 @@ int pciem_slot_start(struct pciem_slot *slot)
 	} else if (slot->state != PCIEM_STATE_REGISTERED) {
 		err = -EBUSY;
 	} else {
-		smp_store_release(&slot->state, PCIEM_STATE_STARTED);
+		pciem_slot_set_state(slot, PCIEM_STATE_STARTED);
 		pciem_slot_get(slot);
 		queue_work(slot_wq, &slot->start_work);
 	}

@@ -17,7 +17,7 @@
 
 static struct pciem_bar *snapshot_bar(struct pciem_slot *slot, u32 func, u32 index)
 {
-	if (smp_load_acquire(&slot->state) == PCIEM_STATE_NEW)
+	if (pciem_slot_state(slot) == PCIEM_STATE_NEW)
 		return ERR_PTR(-EBUSY);
 	return bar_get(slot, func, index);
 }
@@ -29,7 +29,7 @@ static int call_config(struct pciem_slot *slot, void *argp)
 
 	if (arg->flags)
 		return arg->flags == PCIEM_CONFIG_SET ? -EPERM : -EINVAL;
-	if (smp_load_acquire(&slot->state) == PCIEM_STATE_NEW)
+	if (pciem_slot_state(slot) == PCIEM_STATE_NEW)
 		return -EBUSY;
 	f = func_get(slot, arg->func);
 	return IS_ERR(f) ? PTR_ERR(f) : pciem_config_access(f, arg);
@@ -104,21 +104,11 @@ static int call_bar_bytes(struct pciem_slot *slot, void *argp)
 	return 0;
 }
 
-static int call_dma_maps(struct pciem_slot *slot, void *argp)
-{
-	struct pciem_dma_maps *arg = argp;
-	struct pciem_func *f = func_get(slot, arg->func);
-
-	if (IS_ERR(f))
-		return PTR_ERR(f);
-	return arg->reserved ? -EINVAL : pciem_dma_maps(f, arg);
-}
-
 const struct call pciem_snapshot_calls[] = {
 	{ PCIEM_CONFIG, sizeof(struct pciem_config), 0, .fn = call_config },
 	{ PCIEM_BAR_RANGES, sizeof(struct pciem_bar_ranges), CALL_OUT, .fn = call_bar_ranges },
 	{ PCIEM_BAR_BYTES, sizeof(struct pciem_bar_bytes), 0, .fn = call_bar_bytes },
-	{ PCIEM_DMA_MAPS, sizeof(struct pciem_dma_maps), CALL_DEVICE | CALL_OUT, .fn = call_dma_maps },
+	{ PCIEM_DMA_MAPS, sizeof(struct pciem_dma_maps), CALL_DEVICE | CALL_OUT, .fn = pciem_call_dma_maps },
 };
 
 const unsigned int pciem_nr_snapshot_calls = ARRAY_SIZE(pciem_snapshot_calls);

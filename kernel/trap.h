@@ -73,6 +73,11 @@ bool pciem_trap_touches(unsigned long addr, unsigned int size);
 /* emulate.c: 0 ip is behind the instruction; 1 there is more to do: it will trap again; or an error */
 int pciem_emulate(struct pciem_trap *trap, const struct pciem_insn *insn);
 
+/* alu.c: a and b are the operands, the destination first; what becomes of it, and the driver's flags */
+u64 pciem_alu(struct pt_regs *regs, u8 op, unsigned int size, u64 a, u64 b);
+bool pciem_alu_only_flags(u8 op);
+bool pciem_alu_condition(u8 cc, unsigned long flags);
+
 /* usermap.c */
 int pciem_usermap(struct vm_area_struct *vma, unsigned long addr, unsigned long pfn, unsigned long size,
 		  pgprot_t prot);

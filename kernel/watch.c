@@ -98,6 +98,7 @@ static void on_hit(struct perf_event *event, struct perf_sample_data *data, stru
 		.context = interrupted_context(),
 		.pid = task_pid_nr(current),
 	};
+	/* Pairs with queue_work_fn(). */
 	smp_store_release(&q->tail, q->tail + 1);
 	irq_work_queue(&q->work);
 }
@@ -125,8 +126,10 @@ static void queue_work_fn(struct irq_work *work)
 {
 	struct hit_queue *q = container_of(work, struct hit_queue, work);
 
+	/* Pairs with the overflow handler: the hit is whole. */
 	while (q->head != smp_load_acquire(&q->tail)) {
 		emit_hit(&q->hit[q->head % QUEUE]);
+		/* The handler may use the place again. */
 		smp_store_release(&q->head, q->head + 1);
 	}
 }
