@@ -19,6 +19,9 @@ help:
 	@echo 'make soak    long runs: replays by the thousand, minutes of random load'
 	@echo 'make soak-deterministic: 20 runs of a deterministic guest, all the same'
 	@echo 'make check   types, licences and all tests'
+	@echo 'make check-kernel kernel/ under W=1, sparse and checkpatch'
+	@echo 'make test-kasan the kernel tests on a kernel that looks for mistakes (KASAN, lockdep, kmemleak, UBSAN); built once'
+	@echo 'make fuzz    ten minutes of random calls on that kernel'
 	@echo 'make fuzz-trace a million broken traces for the reader'
 	@echo 'make test-view the page of `trace view` in Chromium; pictures of it in build/view/'
 	@echo
@@ -66,6 +69,18 @@ test: build
 .PHONY: test-view
 test-view: dist/.built
 	@scripts/test-view.sh
+
+.PHONY: check-kernel
+check-kernel: setup
+	@scripts/check-kernel.sh
+
+.PHONY: test-kasan
+test-kasan: build
+	@scripts/test-kasan.sh
+
+.PHONY: fuzz
+fuzz: build
+	@scripts/fuzz.sh
 
 .PHONY: fuzz-trace
 fuzz-trace: dist/.built

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 import { defineConfig } from 'vitest/config'
 
+// See test/harness/guest.ts.
+const patience = Number(process.env.PCIEM_TEST_PATIENCE || 1)
+
 // `unit` runs anywhere. `view` needs Chromium. `kernel` boots virtual machines: its files run one after the other in one
 // process, which keeps its guests up from file to file.
 export default defineConfig({
@@ -29,8 +32,8 @@ export default defineConfig({
           isolate: false,
           fileParallelism: false,
           maxWorkers: 1,
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
+          testTimeout: 300_000 * patience,
+          hookTimeout: 300_000 * patience,
         },
       },
     ],

@@ -56,3 +56,16 @@ build_modules() { # RELEASE FOLDER: what the folder's Kbuild says
 	headers=$(headers_of "$1") || exit
 	make -s -C "$headers" "M=$PWD/$2" CONFIG_DEBUG_INFO_BTF_MODULES= ${W:+W=$W} -j"$(nproc)" modules >&2
 }
+
+# The list of long runs does not count: a run that goes on where it was has written into it.
+this_commit() {
+	commit=$(git describe --always 2>/dev/null) || commit=unknown
+	git diff --quiet HEAD -- . ':!docs/soak.md' 2>/dev/null || commit=$commit-dirty
+	echo "$commit"
+}
+
+# A row in the list of long runs.
+note_run() { # NAME KERNEL CPUS WHAT
+	[ -e docs/soak.md ] || printf '# Long runs\n\n`make soak`, `make fuzz` and `make test-kasan` add a row for each run that passed.\n\n| date | commit | run | kernel | CPUs | what happened |\n|---|---|---|---|---|---|\n' >docs/soak.md
+	printf '| %s | %s | %s | %s | %s | %s |\n' "$(date -I)" "$(this_commit)" "$@" >>docs/soak.md
+}

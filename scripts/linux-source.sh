@@ -14,7 +14,6 @@ release=$1
 shift
 folder=$cache/sources/$release
 image=$cache/kernels/$release/boot/vmlinuz-$release
-[ -e "$image" ] || die "no guest kernel $release in $cache/kernels; run \`make setup\`"
 
 # x86 boot protocol, kernel_version: `6.1.0-56-amd64 (debian-kernel@…) #1 SMP … Debian 6.1.192-2 (2026-11-16)`
 debian_version() {
@@ -56,6 +55,7 @@ mkdir -p "$cache/sources"
 exec 9>"$cache/sources/.$release.lock"
 flock 9
 if ! is_there "$@"; then
+	[ -e "$image" ] || die "no guest kernel $release in $cache/kernels; run \`make setup\`"
 	version=$(debian_version)
 	series=$(echo "$version" | cut -d. -f1,2)
 	say "Linux $release: taking ${*:-all sources} out of Debian's linux-source $version (about 150 MB to download)"

@@ -9,12 +9,8 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/common.sh
 export PCIEM_SOAK_REPLAYS="${SOAK_REPLAYS:-1000}" PCIEM_SOAK_MINUTES="${SOAK_MINUTES:-30}" PCIEM_SOAK_REMOVALS="${SOAK_REMOVALS:-1000}"
-commit=$(git describe --always --dirty 2>/dev/null || echo unknown)
-marks=build/soak/$commit-$PCIEM_SOAK_REPLAYS-$PCIEM_SOAK_MINUTES-$PCIEM_SOAK_REMOVALS
-report=docs/soak.md
+marks=build/soak/$(this_commit)-$PCIEM_SOAK_REPLAYS-$PCIEM_SOAK_MINUTES-$PCIEM_SOAK_REMOVALS
 mkdir -p "$marks"
-
-[ -e "$report" ] || printf '# Long runs\n\n`make soak` adds a row for each run that passed.\n\n| date | commit | run | kernel | CPUs | what happened |\n|---|---|---|---|---|---|\n' >"$report"
 
 stage() { # NAME KERNEL CPUS
 	mark=$marks/$1-$2-$3
@@ -25,7 +21,8 @@ stage() { # NAME KERNEL CPUS
 	say "$1 on Linux $2, CPUs: $3"
 	bin/pciem vm --kernel "$2" --smp "$3" --mem 2G --log "$mark.log" -- scripts/soak-guest.sh "$1" >"$mark.out" ||
 		{ status=$?; tail -n 20 "$mark.out" >&2; die "$1 on Linux $2 failed with status $status; see $mark.out and $mark.log"; }
-	printf '| %s | %s | %s | %s | %s | %s |\n' "$(date -I)" "$commit" "$1" "$2" "$3" "$(tail -n 1 "$mark.out")" >>"$report"
+	! grep -E 'WARNING: |BUG: |Oops|INFO: (task|rcu)|detected stall' "$mark.log" | grep -v Spectre >&2 || die "$1 on Linux $2: the kernel has complained; see $mark.log"
+	note_run "$1" "$2" "$3" "$(tail -n 1 "$mark.out")"
 	mv "$mark.out" "$mark"
 }
 
@@ -33,5 +30,6 @@ for kernel in 6.1 6.12; do
 	stage replays $kernel 1
 	stage load $kernel 2
 	stage removals $kernel 2
+	stage mixed $kernel 2
 done
-say "all stages have passed; $report has them"
+say "all stages have passed; docs/soak.md has them"

@@ -17,7 +17,7 @@ export function moduleFor(release: string): string {
   return join(projectRoot, 'build', `kernel-${release}`, 'pciem.ko')
 }
 
-/** A series (6.1), a release in the cache, a folder with boot/ and lib/modules/, or a bzImage. */
+/** A series (6.1), a release in the cache (the debug kernel only by its whole name), a folder with boot/ and lib/modules/, or a bzImage. */
 export function findKernel(spec: string, cache = cacheFolder()): GuestKernel {
   return spec.includes('/') ? kernelAt(resolve(spec)) : kernelInCache(spec, cache)
 }
@@ -26,7 +26,7 @@ function kernelInCache(spec: string, cache: string): GuestKernel {
   const folder = join(cache, 'kernels')
   const releases = (existsSync(folder) ? readdirSync(folder) : [])
     .filter((release) => release === spec || release.startsWith(`${spec}.`))
-    .filter((release) => existsSync(join(folder, release, '.complete')))
+    .filter((release) => existsSync(join(folder, release, '.complete')) || (release === spec && existsSync(join(folder, release, '.debug'))))
     .sort(compareReleases)
   const release = releases.at(-1)
   if (!release) {

@@ -22,6 +22,9 @@ export function guestPoints(env: NodeJS.ProcessEnv = process.env, long = false):
   return all.filter(({ kernel, smp }) => wanted.every((points) => points.includes(`${kernel}/${smp}`)))
 }
 
+/** How many times longer everything may take, on a kernel that is slow because it checks itself. */
+export const patience = Number(process.env.PCIEM_TEST_PATIENCE || 1)
+
 const defaultTimeout = 120_000
 
 /** The guest of one describe block; tests use it, the harness looks after it. */
@@ -45,7 +48,7 @@ export class Guest {
 
   /** A shell line (or words) in the project's folder; killed after `timeout` (status 124), two minutes unless told. */
   async run(command: string | string[], options: RunOptions = {}): Promise<RunResult> {
-    return await this.vm.run(command, { timeout: defaultTimeout, ...options })
+    return await this.vm.run(command, { ...options, timeout: (options.timeout ?? defaultTimeout) * patience })
   }
 
   /** Like run(), but a status other than 0 is an error that shows all output. Returns stdout. */
@@ -98,8 +101,10 @@ export class Guest {
   }
 
   async down(): Promise<void> {
+    const leaks = this.#vm && !this.#vm.link.dead ? (await this.#vm.run(showLeaks)).stdout : ''
     if (!this.shared) await this.#vm?.close()
     this.#vm = undefined
+    if (leaks) throw new Error(`nothing points to memory that is not freed:\n${leaks}`)
   }
 
   async #judge(since: number): Promise<void> {
@@ -113,6 +118,11 @@ export class Guest {
     throw new Error(`the kernel log has "${trouble.line}" (all of it: ${path})\n${tail}`)
   }
 }
+
+// Of kernels that look for leaks. What is freed a little later, or stood in a register, is none at the second look.
+const kmemleak = '/sys/kernel/debug/kmemleak'
+const forgetLeaks = `[ ! -e ${kmemleak} ] || echo clear >${kmemleak}`
+const showLeaks = `[ ! -e ${kmemleak} ] || { echo scan >${kmemleak}; sleep 6; echo scan >${kmemleak}; head -c 20000 ${kmemleak}; }`
 
 /** `body` once for each guest point with at least `cpus`, `long` says that it takes minutes; `fresh` (or any option of the machine) means a boot of its own. */
 export function onEachGuest(title: string, body: (guest: Guest) => void, options: VmOptions & { fresh?: boolean; cpus?: number; long?: boolean } = {}): void {
@@ -150,5 +160,7 @@ async function sharedVm(point: GuestPoint, options: VmOptions): Promise<VirtualM
 }
 
 async function boot(point: GuestPoint, options: VmOptions): Promise<VirtualMachine> {
-  return await bootVm({ ...point, memory: '2G', work: projectRoot, ...options })
+  const vm = await bootVm({ ...point, memory: '2G', work: projectRoot, bootSeconds: 120 * patience, silenceSeconds: 60 * patience, ...options })
+  await vm.run(forgetLeaks)
+  return vm
 }

@@ -113,6 +113,13 @@ describe('a guest kernel', () => {
     expect(findKernel('6.1', folder).release).toBe('6.1.0-56-amd64')
   })
 
+  test('is the debug kernel only by its whole name', () => {
+    addToCache('6.12.10-debug', false)
+    writeFileSync(join(folder, 'kernels/6.12.10-debug/.debug'), '')
+    expect(findKernel('6.12.10-debug', folder).release).toBe('6.12.10-debug')
+    expect(() => findKernel('6.12.10', folder)).toThrow(/^no kernel 6\.12\.10 in/)
+  })
+
   test('is booted from its ELF image where that has been unwrapped', () => {
     addToCache('6.12.9')
     const boot = join(folder, 'kernels/6.12.9/boot')
