@@ -1,88 +1,20 @@
 // SPDX-License-Identifier: MIT
 // Encoding and decoding of events, beside msgpackr's plain records and JSON lines, in the same run.
 // With a trace's name as argument its events are measured instead of made-up ones.
+import { randomFillSync } from 'node:crypto'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Packr, Unpackr } from 'msgpackr'
-import { contextShift, kindNumbers, noBar, record, recordToEvent } from '../dist/src/trace/event.js'
+import { kindNumbers, record, recordToEvent } from '../dist/src/trace/event.js'
+import { summarizeTrace } from '../dist/src/trace/info.js'
 import { eventToJson } from '../dist/src/trace/json.js'
 import { TraceReader } from '../dist/src/trace/reader.js'
-import { verifyTrace } from '../dist/src/trace/verify.js'
+import { verifyFrames, verifyTrace } from '../dist/src/trace/verify.js'
 import { TraceWriter } from '../dist/src/trace/writer.js'
+import { header, moveOn, nvmeCommands, rawRecords } from './nvme-records.mjs'
 
-const header = {
-  version: 1,
-  uuid: '7d3c1f9a-55aa-4e0b-9c1d-0123456789ab',
-  tool: 'bench',
-  created: new Date(0).toISOString(),
-  kernel: { release: '', version: '', cpus: 1 },
-  devices: [],
-}
-
-/** Commands of an NVMe driver at queue depth 1: map, doorbell, fetch, data, completion, interrupt, doorbell, unmap. */
-function* nvmeCommands(count) {
-  let seq = 0n
-  let time = 5000000000000n
-  let state = 12345
-  const random = (below) => {
-    state = (Math.imul(state, 1103515245) + 12345) >>> 0
-    return (state >>> 8) % below
-  }
-  const event = (kind, fields) => {
-    seq++
-    time += BigInt(2000 + random(30000))
-    return { seq, kind, slot: 0, func: 0, bar: null, width: 0, time, cause: 0n, context: 0, cpu: 0, pid: 500, flags: 0, addr: 0n, value: 0n, latency: 0n, ...fields }
-  }
-  const task = { context: ((1 << contextShift) | 412) >>> 0, pid: 412 }
-  let tail = 0
-  for (let command = 0; command < count; command++) {
-    const queue = random(2) + 1
-    const iova = 0xfff00000n - BigInt(command % 4096) * 0x2000n
-    const pages = 1 + random(4)
-    for (let page = 0; page < pages; page++)
-      yield event('dma-map', { ...task, addr: iova + BigInt(page) * 0x2000n, value: 4096n, flags: 2 })
-    tail = (tail + 1) % 1024
-    const doorbell = event('mmio-write', { ...task, bar: 0, width: 4, addr: BigInt(0x1000 + queue * 8), value: BigInt(tail) })
-    yield doorbell
-    const cause = doorbell.seq
-    yield event('dma-read', { addr: 0xffe00000n + BigInt(tail * 64), cause })
-    for (let page = 0; page < pages; page++)
-      yield event('dma-write', { addr: iova + BigInt(page) * 0x2000n, cause })
-    yield event('dma-write', { addr: 0xffd00000n + BigInt(tail * 16), cause })
-    const irq = event('irq', { addr: BigInt(queue), value: 3n, cause })
-    yield irq
-    const handler = { context: ((3 << contextShift) | Number(irq.seq)) >>> 0, pid: random(4) === 0 ? 412 : 0 }
-    yield event('mmio-write', { ...handler, bar: 0, width: 4, addr: BigInt(0x1004 + queue * 8), value: BigInt(tail) })
-    for (let page = 0; page < pages; page++)
-      yield event('dma-unmap', { ...handler, addr: iova + BigInt(page) * 0x2000n, value: 4096n, flags: 2 })
-  }
-}
-
-/** The events as they stand in a monitor's ring, without their data. */
-function rawRecords(events) {
-  const view = new DataView(new ArrayBuffer(events.length * record.size))
-  events.forEach((event, i) => {
-    const at = i * record.size
-    view.setUint32(at, record.size, true)
-    view.setUint8(at + record.kind, kindNumbers[event.kind])
-    view.setUint8(at + record.func, event.func)
-    view.setUint8(at + record.bar, event.bar ?? noBar)
-    view.setUint8(at + record.width, event.width)
-    view.setBigUint64(at + record.seq, event.seq, true)
-    view.setBigUint64(at + record.time, event.time, true)
-    view.setBigUint64(at + record.cause, event.cause, true)
-    view.setUint32(at + record.context, event.context, true)
-    view.setUint16(at + record.cpu, event.cpu, true)
-    view.setUint16(at + record.flags, event.flags, true)
-    view.setUint32(at + record.pid, event.pid, true)
-    view.setBigUint64(at + record.addr, event.addr, true)
-    view.setBigUint64(at + record.value, event.value, true)
-  })
-  return view
-}
-
-/** Rates count the time that this process had a CPU: a busy machine does not make them smaller. The best of five. */
+/** Rates count the time that this process had a CPU. The best of five. */
 function measured(run) {
   run()
   let best = Infinity
@@ -100,77 +32,110 @@ function row(name, events, bytes, run) {
   process.stdout.write(`${name.padEnd(44)} ${rate} M events/s ${bytes > 0 ? `${(bytes / events).toFixed(2).padStart(8)} bytes/event` : ''}\n`)
 }
 
-function verifyRow(name, path) {
-  const run = () => {
-    const reader = TraceReader.open(path)
-    verifyTrace(reader)
-    reader.close()
-  }
-  const rate = (statSync(path).size / (measured(run) / 1000) / 1e6).toFixed(0).padStart(8)
+function rateRow(name, bytes, run) {
+  const rate = (bytes / measured(run) / 1000).toFixed(0).padStart(8)
   process.stdout.write(`${name.padEnd(44)} ${rate} MB/s\n`)
 }
 
+function reading(path, use) {
+  const reader = TraceReader.open(path)
+  try {
+    return use(reader)
+  }
+  finally {
+    reader.close()
+  }
+}
+
+/** Of the file's own bytes, and of the kernel's records that are in it. */
+function verifyRows(path, what) {
+  const { size } = statSync(path)
+  const records = reading(path, ({ totals }) => totals.events * record.size + totals.dataBytes)
+  rateRow(`verify, ${what}`, size, () => reading(path, verifyFrames))
+  rateRow(`verify --events, ${what}`, size, () => reading(path, verifyTrace))
+  rateRow('  the same as bytes of records', records, () => reading(path, verifyTrace))
+}
+
+/** Returns bytes written. */
 function write(path, view, compress) {
   const writer = TraceWriter.create(path, header, { force: true, compress })
   for (let at = 0; at < view.byteLength; at += record.size)
     writer.appendRecord(view, at, record.size)
   writer.end('stopped')
-  return statSync(path).size
+  return writer.bytes
+}
+
+/** With random pages as the data of DMA writes. */
+function writeWithPages(path, view) {
+  const writer = TraceWriter.create(path, header, { force: true })
+  const page = new DataView(new ArrayBuffer(record.size + 4096))
+  for (let at = 0; at < view.byteLength && writer.bytes < 64 << 20; at += record.size) {
+    const bytes = view.getUint8(at + record.kind) === kindNumbers['dma-write'] ? 4096 : 0
+    new Uint8Array(page.buffer).set(new Uint8Array(view.buffer, at, record.size))
+    page.setUint32(record.dataLen, bytes, true)
+    if (bytes > 0) randomFillSync(new Uint8Array(page.buffer, record.size))
+    writer.appendRecord(page, 0, record.size + bytes)
+  }
+  writer.end('stopped')
 }
 
 function read(path) {
-  const reader = TraceReader.open(path)
-  let sum = 0
-  for (const event of reader.events())
-    sum += event.width
-  reader.close()
-  return sum
+  return reading(path, (reader) => {
+    let sum = 0
+    for (const event of reader.events())
+      sum += event.width
+    return sum
+  })
 }
 
 function readBatches(path) {
-  const reader = TraceReader.open(path)
-  let sum = 0
-  for (const part of reader.batches())
-    sum += part.count ?? 1
-  reader.close()
-  return sum
+  return reading(path, (reader) => {
+    let sum = 0
+    for (const part of reader.batches())
+      sum += part.count ?? 1
+    return sum
+  })
 }
 
 function recorded(path) {
-  const reader = TraceReader.open(path)
-  const events = [...reader.events()].filter(({ kind }) => kind !== 'mark' && kind !== 'lost').map(({ data: _, ...event }) => event)
-  reader.close()
-  // small traces are repeated, so that there is something to measure
-  const copies = Math.ceil(200_000 / events.length)
-  const last = events.at(-1)
-  return Array.from({ length: copies }, (_, n) => events.map((event) => ({ ...event, seq: event.seq + last.seq * BigInt(n), cause: event.cause && event.cause + last.seq * BigInt(n), time: event.time + (last.time - events[0].time) * BigInt(n) }))).flat()
+  return reading(path, (reader) => [...reader.events()].filter(({ kind }) => kind !== 'mark' && kind !== 'lost').map(({ data: _, ...event }) => event))
 }
 
-const [source] = process.argv.slice(2)
-const events = source === undefined ? [...nvmeCommands(40_000)] : recorded(source)
-const n = events.length
-const view = rawRecords(events)
-const folder = mkdtempSync(join(tmpdir(), 'pciem-bench-'))
-try {
-  const raw = join(folder, 'raw.pciem')
-  const small = join(folder, 'small.pciem')
-  process.stdout.write(`${n} events ${source ?? 'of made-up NVMe commands'}, without data; best of 5, CPU time of one thread, file writes included\n`)
-  row('encode, columns', n, write(raw, view, false), () => write(raw, view, false))
-  row('encode, columns and deflate', n, write(small, view, true), () => write(small, view, true))
+/** So often that there is something to measure; numbers and times go on. */
+function repeated(view) {
+  const count = view.byteLength / record.size
+  const copies = Math.ceil(200_000 / count)
+  const all = new DataView(new ArrayBuffer(view.byteLength * copies))
+  const reach = (field) => view.getBigUint64(view.byteLength - record.size + field, true) - view.getBigUint64(field, true)
+  const seqs = reach(record.seq) + 2n
+  const ns = reach(record.time) + 1000n
+  for (let copy = 0; copy < copies; copy++) {
+    new Uint8Array(all.buffer).set(new Uint8Array(view.buffer), copy * view.byteLength)
+    moveOn(new DataView(all.buffer, copy * view.byteLength, view.byteLength), seqs * BigInt(copy), ns * BigInt(copy))
+  }
+  return all
+}
+
+function ours(once, view, small) {
+  const n = view.byteLength / record.size
+  // what deflate finds in copies is not in the recording: sizes are of the recording alone
+  const bytesOf = (compress) => (write('/dev/null', once, compress) / (once.byteLength / record.size)) * n
+  row('encode, columns', n, bytesOf(false), () => write('/dev/null', view, false))
+  row('encode, columns and deflate', n, bytesOf(true), () => write('/dev/null', view, true))
+  const raw = `${small}.raw`
+  write(raw, view, false)
+  write(small, view, true)
   row('decode, columns', n, 0, () => readBatches(raw))
   row('decode, columns and deflate', n, 0, () => readBatches(small))
   row('decode to events, columns', n, 0, () => read(raw))
   row('decode to events, columns and deflate', n, 0, () => read(small))
-  verifyRow('verify, columns and deflate', small)
-  const middle = events[n >> 1].seq
-  const seek = measured(() => {
-    const reader = TraceReader.open(small)
-    reader.events({ from: middle }).next()
-    reader.close()
-  })
+  verifyRows(small, 'events alone')
+  const middle = BigInt(n >> 1)
+  const seek = measured(() => reading(small, (reader) => reader.events({ from: middle }).next()))
   process.stdout.write(`${'open and find the event in the middle'.padEnd(44)} ${seek.toFixed(1).padStart(8)} ms\n`)
-  if (source) verifyRow('verify, with the data of the recording', source)
-  const sample = events.slice(0, 100_000)
+}
+
+function others(sample, view) {
   const few = sample.length
   const packr = new Packr({ useRecords: true })
   const packed = packr.pack(sample)
@@ -180,6 +145,23 @@ try {
   const bytes = lines.reduce((sum, line) => sum + line.length + 1, 0)
   row('JSON lines from raw, encode', few, bytes, () => sample.map((_, i) => JSON.stringify(eventToJson(recordToEvent(view, i * record.size)))))
   row('JSON lines, decode', few, 0, () => lines.map((line) => JSON.parse(line)))
+}
+
+const [source] = process.argv.slice(2)
+const folder = mkdtempSync(join(tmpdir(), 'pciem-bench-'))
+try {
+  let events = source === undefined ? [...nvmeCommands(20_000)] : recorded(source)
+  const once = rawRecords(events)
+  const view = repeated(once)
+  const sample = events.slice(0, 50_000)
+  events = undefined
+  process.stdout.write(`${once.byteLength / record.size} events ${source ?? 'of made-up NVMe commands'}, without data; best of 5, CPU time of one thread, the disk left out\n`)
+  if (source) process.stdout.write(`${'as it was recorded, a frame every 50 ms'.padEnd(44)} ${' '.repeat(21)} ${reading(source, (reader) => summarizeTrace(reader).bytesPerEvent).toFixed(2).padStart(8)} bytes/event\n`)
+  ours(once, view, join(folder, 'small.pciem'))
+  const full = source ?? join(folder, 'full.pciem')
+  if (!source) writeWithPages(full, view)
+  verifyRows(full, source ? 'as it was recorded' : 'with pages of data')
+  others(sample, once)
 }
 finally {
   rmSync(folder, { recursive: true, force: true })

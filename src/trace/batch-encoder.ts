@@ -17,7 +17,7 @@ export class BatchEncoder {
   #at = 0
   #columns: Record<string, Uint8Array> = {}
 
-  /** Moves batch.cursor on, past the blobs that these events refer to. */
+  /** Of a batch that has been surveyed; moves its cursor on, past the blobs that these events refer to. */
   encode(batch: EventBatch): EventsPayload {
     const { cursor, count } = batch
     this.#at = 0
@@ -26,7 +26,8 @@ export class BatchEncoder {
     if (batch.hasSlots) this.#put32('slot', batch.slot, count)
     this.#put32('cpu', batch.cpu, count)
     this.#put32('pid', batch.pid, count)
-    if (!inSequence(batch)) this.#seq(batch)
+    // the usual case: then the column is left out
+    if (!batch.inSequence) this.#seq(batch)
     this.#time(batch)
     this.#context(batch)
     if (batch.hasData) this.#data(batch)
@@ -166,17 +167,6 @@ export class BatchEncoder {
       last.hi[k] = hi
     }
   }
-}
-
-/** The usual case: no number is missing, and the column is left out. */
-function inSequence({ seq, sort, count }: EventBatch): boolean {
-  const { lo, hi } = seq
-  let next = lo[0]!
-  for (let i = 0; i < count; i++) {
-    if (lo[i] !== next || hi[i] !== hi[0]) return false
-    next += (sort.hi[i]! & flagCoalesced) !== 0 ? 2 : 1
-  }
-  return true
 }
 
 /** The difference a - b modulo 2^64, with the sign in the lowest bit. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { Column64 } from './column64.js'
+import { flagCoalesced } from './event.js'
 
 export const maxEvents = 1024
 
@@ -31,10 +32,32 @@ export class EventBatch {
   hasSlots = false
   hasData = false
   hasLatencies = false
+  /** what survey() has found: entries of each kind … */
+  readonly kinds = new Uint32Array(256)
+  /** … whether no number of the stream is missing between the first and the last … */
+  inSequence = false
+  /** … and the lower half of the number to come next, if so */
+  nextLo = 0
 
   /** Of entry i, as in its record. */
   flags(i: number): number {
     return this.sort.hi[i]!
+  }
+
+  /** One look at all entries, for whoever wants to know the above. */
+  survey(): void {
+    const { count, sort, seq } = this
+    const kinds = this.kinds.fill(0)
+    const upper = seq.hi[0]!
+    let next = seq.lo[0]!
+    let broken = 0
+    for (let i = 0; i < count; i++) {
+      kinds[sort.lo[i]! & 0xff]!++
+      broken |= (seq.lo[i]! ^ next) | (seq.hi[i]! ^ upper)
+      next += (sort.hi[i]! & flagCoalesced) !== 0 ? 2 : 1
+    }
+    this.inSequence = broken === 0 && next < 2 ** 32
+    this.nextLo = next
   }
 
   clear(): void {

@@ -14,8 +14,6 @@ export interface DecoderOptions {
   keepData?: boolean
 }
 
-/** Bits of the kinds that events have; marks and losses have frames of their own. */
-const knownKinds = Object.values(kindNumbers).reduce((bits, number) => bits | (1 << number), 0) & ~(1 << kindNumbers.mark) & ~(1 << kindNumbers.lost)
 const noBytes = new Uint8Array(0)
 
 /** Takes the payloads of one trace in order; throws BadPayload. */
@@ -135,17 +133,15 @@ export class EventDecoder {
   }
 
   #check(): void {
-    const { sort, data, count, hasData } = this.batch
-    const { counts } = this
-    let kinds = 0
-    let all = 0
-    for (let i = 0; i < count; i++) {
-      const kind = sort.lo[i]! & 0xff
-      counts[kind]!++
-      kinds |= 1 << kind
-      all |= kind
+    const { batch, counts } = this
+    const { data, count, kinds, hasData } = batch
+    batch.survey()
+    for (let kind = 0; kind < kinds.length; kind++) {
+      if (kinds[kind] === 0) continue
+      if (kindNames[kind] === undefined) throw new BadPayload(`a transaction has the unknown kind ${kind}`)
+      if (kind === kindNumbers.mark || kind === kindNumbers.lost) throw new BadPayload('marks and losses have frames of their own')
+      counts[kind]! += kinds[kind]!
     }
-    if ((kinds & ~knownKinds) !== 0 || all > 31) throw new BadPayload('a transaction has an unknown kind, or is a mark or a loss outside of its frame')
     if (this.#lenient || !hasData) return
     const there = this.#blobs.length
     for (let i = 0; i < count; i++) if (data[i]! > there) throw new BadPayload('an event refers to data that is not there')

@@ -39,6 +39,12 @@ export function u64Field(value: unknown, what: string): bigint {
   throw new BadPayload(`${what} is not a 64-bit number`)
 }
 
+/** A sum that stays a 64-bit number: what a damaged file claims may add up to more. */
+export function addU64(a: bigint, b: bigint): bigint {
+  const sum = a + b
+  return sum < 1n << 64n ? sum : (1n << 64n) - 1n
+}
+
 /** How a whole number is packed: above 2^32, msgpackr would make a float64 of it. */
 export function packable(number: number | bigint): number | bigint {
   if (typeof number === 'bigint') return number <= 0xffffffffn ? Number(number) : number

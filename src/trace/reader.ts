@@ -4,6 +4,7 @@ import type { EventBatch } from './batch.js'
 import { BadPayload } from './errors.js'
 import { coalesce, kindNumbers, type TraceEvent } from './event.js'
 import { EventDecoder } from './decoder.js'
+import { addU64 } from './fields.js'
 import { type Frame, FrameSource } from './frame-source.js'
 import { codecNone, frameKinds, headBytes } from './frames.js'
 import { type TraceHeader, tagOf, unpackHeader } from './header.js'
@@ -93,6 +94,18 @@ export class TraceReader {
     }
   }
 
+  /** Reads all frames, and of what is in them only the losses and END. Throws TraceFormatError. */
+  checkFrames(): void {
+    const decoder = new EventDecoder(this.#homeSlot)
+    let lost = 0n
+    for (const frame of this.frames()) {
+      if (frame.head.kind === frameKinds.lost) lost = addU64(lost, this.#guard(frame, () => decoder.special('lost', frame.payload())).value)
+      if (frame.head.kind !== frameKinds.end) continue
+      const said = this.#guard(frame, () => unpackTotals(frame.payload()))
+      if (said.frames !== frame.head.ordinal || said.lost !== lost) throw this.#source.error(frame.offset, 'the trace does not hold what its END frame says,')
+    }
+  }
+
   /** What the recorder learned beside the events; reads all of the file. Throws TraceFormatError. */
   notes(): TraceNotes {
     const all: TraceNotes = { log: [], comms: [] }
@@ -169,7 +182,7 @@ export class TraceReader {
         const event = this.#guard(frame, () => decoder.special(kind === frameKinds.mark ? 'mark' : 'lost', frame.payload()))
         counts[kindNumbers[event.kind]]!++
         events++
-        if (event.kind === 'lost') lost += event.value
+        if (event.kind === 'lost') lost = addU64(lost, event.value)
         yield event
       } else if (kind === frameKinds.end && !segment) {
         this.#checkTotals(frame, { events, lost, kinds: kindCounts(counts), blobBytes: decoder.storedBytes })

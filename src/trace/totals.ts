@@ -22,6 +22,8 @@ export interface TraceTotals {
   kinds: Partial<Record<EventKind, number>>
   /** transactions that could not be recorded */
   lost: bigint
+  /** numbers missing in the stream that no loss explains; undefined where the writer did not look, as in a partial trace */
+  gaps?: bigint
   /** bytes of data that events carry, and how many of them the file holds */
   dataBytes: number
   blobBytes: number
@@ -34,12 +36,13 @@ export interface TraceTotals {
 }
 
 export function packTotals(totals: TraceTotals): object {
-  const { index, ...rest } = totals
+  const { index, gaps, ...rest } = totals
   return {
     ...rest,
     events: packable(totals.events),
     kinds: Object.fromEntries(Object.entries(totals.kinds).map(([kind, count]) => [kind, packable(count)])),
     lost: packable(totals.lost),
+    ...(gaps === undefined ? {} : { gaps: packable(gaps) }),
     dataBytes: packable(totals.dataBytes),
     blobBytes: packable(totals.blobBytes),
     firstTime: packable(totals.firstTime),
@@ -66,6 +69,7 @@ export function unpackTotals(map: Fields): TraceTotals {
     events: uintField(map.events, 'events'),
     kinds,
     lost: u64Field(map.lost, 'lost'),
+    ...(map.gaps === undefined ? {} : { gaps: u64Field(map.gaps, 'gaps') }),
     dataBytes: uintField(map.dataBytes, 'dataBytes'),
     blobBytes: uintField(map.blobBytes, 'blobBytes'),
     firstTime: u64Field(map.firstTime, 'firstTime'),

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
-import type { EventBatch } from './batch.js'
-import { flagCoalesced, kindNumbers, type TraceEvent } from './event.js'
+import { addU64 } from './fields.js'
 import type { TraceReader } from './reader.js'
-
-const { 'mmio-read-request': readRequest, 'mmio-read-completion': readCompletion } = kindNumbers
+import { StreamOrder } from './stream-order.js'
 
 export interface Verdict {
   events: number
@@ -20,7 +18,20 @@ export interface Verdict {
   partial: string[]
 }
 
-/** Reads all of a trace and checks what reading alone does not: that no number of the stream is missing. */
+/**
+ * Checks every byte of a trace against its frame's checksum, the frames' order, and what is lost against END. With that the
+ * events are as they were written, and END says which numbers of the stream were missing then. Undefined where there is no
+ * END that does: the trace is incomplete, or of an older writer. Throws TraceFormatError.
+ */
+export function verifyFrames(reader: TraceReader): Verdict | undefined {
+  const { complete, totals, bytes, header } = reader
+  const partial = header.partial ?? []
+  if (!totals || (totals.gaps === undefined && partial.length === 0)) return undefined
+  reader.checkFrames()
+  return { events: totals.events, bytes, complete, reason: totals.reason, lost: totals.lost, unexplained: totals.gaps ?? 0n, partial }
+}
+
+/** Reads all events of a trace, and checks what reading alone does not: that no number of the stream is missing. */
 export function verifyTrace(reader: TraceReader): Verdict {
   const partial = reader.header.partial ?? []
   const verdict: Verdict = { events: 0, bytes: reader.bytes, complete: reader.complete, reason: reader.totals?.reason, lost: 0n, unexplained: 0n, partial }
@@ -28,7 +39,7 @@ export function verifyTrace(reader: TraceReader): Verdict {
   for (const part of reader.batches()) {
     if (!('sort' in part)) {
       verdict.events++
-      if (part.kind === 'lost') verdict.lost += part.value
+      if (part.kind === 'lost') verdict.lost = addU64(verdict.lost, part.value)
       order.special(part)
       continue
     }
@@ -36,82 +47,6 @@ export function verifyTrace(reader: TraceReader): Verdict {
   }
   if (partial.length === 0) verdict.unexplained = order.missing
   return verdict
-}
-
-/** Where each slot's stream should go on. */
-class StreamOrder {
-  missing = 0n
-  readonly #home: number
-  readonly #expected = new Map<number, bigint>()
-  /** slots whose stream may jump now */
-  readonly #lost = new Set<number>()
-  // the stream of the home slot in halves, as long as nothing is out of order
-  #lo = 0
-  #hi = 0
-  #steady = false
-  /** the last event was a request of this seq and slot */
-  #request: { slot: number; seq: bigint; time: bigint } | undefined
-
-  constructor(home: number) {
-    this.#home = home
-  }
-
-  /** Takes note of a batch; returns how many completions in it are read as one with their request. */
-  batch(batch: EventBatch): number {
-    const { count, sort, slot, seq, hasSlots } = batch
-    let joined = 0
-    for (let i = 0; i < count; i++) {
-      const kind = sort.lo[i]! & 0xff
-      const step = (sort.hi[i]! & flagCoalesced) !== 0 ? 2 : 1
-      if (kind === readRequest || kind === readCompletion || this.#request) joined += this.#join(batch, i, kind)
-      const home = !hasSlots || slot[i] === 0
-      if (this.#steady && home && seq.lo[i] === this.#lo && seq.hi[i] === this.#hi && this.#lo < 0xfffffffe) this.#lo += step
-      else this.#next((slot[i]! ^ this.#home) >>> 0, seq.at(i), step)
-    }
-    return joined
-  }
-
-  special(event: TraceEvent): void {
-    this.#request = undefined
-    if (event.kind === 'lost') {
-      this.#settle()
-      this.#lost.add(event.slot)
-      return
-    }
-    // a mark of the recorder itself has the number of the event before it, if there is one
-    this.#settle()
-    if (event.seq === (this.#expected.get(event.slot) ?? 1n) - 1n) return
-    this.#next(event.slot, event.seq, 1)
-  }
-
-  #next(slot: number, seq: bigint, step: number): void {
-    this.#settle()
-    const expected = this.#expected.get(slot)
-    if (expected !== undefined && seq < expected) this.missing++
-    else if (expected !== undefined && !this.#lost.has(slot)) this.missing += seq - expected
-    this.#lost.delete(slot)
-    const next = seq + BigInt(step)
-    this.#expected.set(slot, next)
-    this.#steady = slot === this.#home
-    this.#lo = Number(next & 0xffffffffn)
-    this.#hi = Number(next >> 32n)
-  }
-
-  /** From halves back to the map. */
-  #settle(): void {
-    if (this.#steady) this.#expected.set(this.#home, (BigInt(this.#hi) << 32n) | BigInt(this.#lo))
-    this.#steady = false
-  }
-
-  #join(batch: EventBatch, i: number, kind: number): number {
-    const request = this.#request
-    const slot = batch.slot[i]!
-    const seq = batch.seq.at(i)
-    const time = batch.time.at(i)
-    this.#request = kind === readRequest ? { slot, seq, time } : undefined
-    if (kind !== readCompletion || !request || request.slot !== slot || seq !== request.seq + 1n || time < request.time) return 0
-    return batch.cause.at(i) === request.seq ? 1 : 0
-  }
 }
 
 /** Whether nothing is missing as far as a reader can tell. */

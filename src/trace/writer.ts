@@ -5,12 +5,13 @@ import { BatchEncoder } from './batch-encoder.js'
 import type { Column64 } from './column64.js'
 import { BlobTable, maxBlobBytes } from './blobs.js'
 import { contextShift, flagCoalesced, kindNames, kindNumbers, noBar, record, recordToEvent, type TraceEvent } from './event.js'
-import { packable } from './fields.js'
+import { addU64, packable } from './fields.js'
 import { FileWriter } from './file-writer.js'
 import { codecDeflate, encodeFrame, frameKinds } from './frames.js'
 import { packHeader, tagOf, type TraceHeader } from './header.js'
 import { maxSegments, packIndex, type Segment } from './index-table.js'
 import { packNotes, type TraceNotes } from './notes.js'
+import { StreamOrder } from './stream-order.js'
 import { type BoundDriver, kindCounts, maxDrivers, packTotals, type TraceTotals } from './totals.js'
 
 export interface WriterOptions {
@@ -43,6 +44,7 @@ export class TraceWriter {
   readonly #blobs = new BlobTable()
   readonly #homeSlot: number
   readonly #counts = new Float64Array(kindNames.length)
+  readonly #order: StreamOrder
   readonly #segments: Segment[] = []
   #segmentEvery = 1
   #segmentOpen = false
@@ -71,6 +73,7 @@ export class TraceWriter {
     this.#tag = tagOf(header)
     this.#compress = options.compress ?? true
     this.#lastSlot = this.#homeSlot = header.devices[0]?.slot ?? 0
+    this.#order = new StreamOrder(this.#homeSlot)
     this.#file = new FileWriter(path, options.force ?? false)
     this.#frame(frameKinds.header, packHeader(header), this.#compress)
     this.#sync()
@@ -181,6 +184,9 @@ export class TraceWriter {
     const batch = this.#batch
     this.#waitingSince = undefined
     if (batch.count === 0) return
+    batch.survey()
+    this.#order.batch(batch)
+    for (let kind = 0; kind < this.#counts.length; kind++) this.#counts[kind]! += batch.kinds[kind]!
     const first = batch.seq.at(0)
     const last = batch.count - 1
     this.#lastSeq = batch.seq.at(last)
@@ -191,7 +197,6 @@ export class TraceWriter {
     const unwritten = this.#blobs.takeUnwritten()
     if (unwritten) this.#dataFrame(unwritten)
     this.#frame(frameKinds.events, this.#encoder.encode(batch), this.#compress)
-    this.#count(batch)
     this.#flushed += batch.count
     batch.clear()
     if (++this.#framesInSegment >= segmentFrames || this.#blobs.bytes >= segmentBytes) this.#closeSegment()
@@ -213,6 +218,7 @@ export class TraceWriter {
       events: this.#flushed,
       kinds: kindCounts(this.#counts),
       lost: this.#lost,
+      ...(this.header.partial ? {} : { gaps: this.#order.missing }),
       dataBytes: this.#dataBytes,
       blobBytes: this.#blobBytes,
       firstTime: this.#firstTime ?? 0n,
@@ -281,10 +287,11 @@ export class TraceWriter {
     this.#lastTime = event.time
     this.#lastSeq = event.seq
     this.#lastSlot = event.slot
+    this.#order.special(event)
     this.#flushed++
     this.#counts[kindNumbers[event.kind]]!++
     if (event.kind === 'lost') {
-      this.#lost += event.value
+      this.#lost = addU64(this.#lost, event.value)
       this.#frame(frameKinds.lost, { ...fields, count: packable(event.value) }, false)
       return
     }
@@ -313,13 +320,6 @@ export class TraceWriter {
       value: 0n,
       latency: 0n,
     }
-  }
-
-  #count({ sort, count }: EventBatch): void {
-    // whole numbers add up faster, and one of these cannot get large
-    const counts = new Uint32Array(kindNames.length)
-    for (let i = 0; i < count; i++) counts[sort.lo[i]! & 0xff]!++
-    counts.forEach((more, kind) => void (this.#counts[kind]! += more))
   }
 
   #openSegment(seq: bigint): void {

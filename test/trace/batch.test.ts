@@ -46,6 +46,7 @@ describe('a batch of events', () => {
       const next = random(round + 1000 * Number(bits))
       const count = round % 4 === 0 ? maxEvents : 1 + ((next() >>> 8) % maxEvents)
       fill(before, next, count, bits)
+      before.survey()
       decoder.decode(structuredClone(encoder.encode(before)), after)
       expect(after.count).toBe(count)
       expect(whole(after.sort, count)).toEqual(whole(before.sort, count))
@@ -55,10 +56,12 @@ describe('a batch of events', () => {
 
   it('is decoded as if nothing had been before it, though that was broken', () => {
     fill(before, random(1), maxEvents, 64n)
+    before.survey()
     const broken = structuredClone(encoder.encode(before))
     broken.columns.value = broken.columns.value!.subarray(0, -1)
     expect(() => decoder.decode(broken, after)).toThrow('ends too early')
     fill(before, random(2), maxEvents, 16n)
+    before.survey()
     decoder.decode(structuredClone(encoder.encode(before)), after)
     for (const name of words) expect(whole(after[name], maxEvents)).toEqual(whole(before[name], maxEvents))
   })

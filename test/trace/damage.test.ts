@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { closeSync, openSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { TraceFormatError } from '../../src/trace/errors.js'
 import { flagDataLost, type TraceEvent } from '../../src/trace/event.js'
 import { TraceReader } from '../../src/trace/reader.js'
 import { recoverTrace } from '../../src/trace/recover.js'
-import { isWhole, verifyTrace } from '../../src/trace/verify.js'
+import { isWhole, type Verdict, verifyFrames, verifyTrace } from '../../src/trace/verify.js'
 import { TraceWriter } from '../../src/trace/writer.js'
 import { packRecords, type RawRecord, sampleHeader, sampleRecords, scratch } from './sample.js'
 
@@ -42,6 +43,16 @@ function readAll(path: string): TraceEvent[] {
   }
 }
 
+/** As `pciem trace verify` does. */
+function checkFrames(path: string): Verdict {
+  const reader = TraceReader.open(path)
+  try {
+    return verifyFrames(reader) ?? verifyTrace(reader)
+  } finally {
+    reader.close()
+  }
+}
+
 function failure(run: () => void): unknown {
   try {
     run()
@@ -54,7 +65,7 @@ function failure(run: () => void): unknown {
 const undamaged = smallTrace('small.pciem', true)
 
 describe('a damaged trace', () => {
-  it.each([true, false])('every flipped bit is found, with the offset of its frame (compressed: %s)', { timeout: 120_000 }, (compress) => {
+  it.each([true, false])('every flipped bit is found, with the offset of its frame (compressed: %s)', { timeout: 300_000 }, (compress) => {
     const { bytes, frames } = smallTrace('flip.pciem', compress)
     const path = dir.path('flipped.pciem')
     // of the 12 KiB of config space that an uncompressed header has, every 31st byte stands for all
@@ -66,9 +77,11 @@ describe('a damaged trace', () => {
       const start = frames.findLast((frame) => frame <= at)!
       for (let bit = 0; bit < 8; bit++) {
         writeSync(file, Buffer.from([bytes[at]! ^ (1 << bit)]), 0, 1, at)
-        const error = failure(() => readAll(path))
-        const found = error instanceof TraceFormatError && error.offset === start && error.message.includes(`at byte ${start}`)
-        if (!found || error.exitCode !== 65) unnoticed.push(`byte ${at} bit ${bit}: ${error}`)
+        for (const read of bit === at % 8 ? [readAll, checkFrames] : [readAll]) {
+          const error = failure(() => read(path))
+          const found = error instanceof TraceFormatError && error.offset === start && error.message.includes(`at byte ${start}`)
+          if (!found || error.exitCode !== 65) unnoticed.push(`byte ${at} bit ${bit}: ${error}`)
+        }
       }
       writeSync(file, bytes, at, 1, at)
     }
@@ -107,6 +120,7 @@ describe('a damaged trace', () => {
       for (const changed of changes) {
         writeFileSync(path, Buffer.concat(changed))
         expect(() => readAll(path)).toThrow(TraceFormatError)
+        expect(() => checkFrames(path)).toThrow(TraceFormatError)
       }
     }
     writeFileSync(path, Buffer.concat([bytes, pieces[2]!]))
@@ -136,7 +150,40 @@ describe('verify', () => {
     writer.end('stopped')
     const reader = TraceReader.open(path)
     expect(verifyTrace(reader)).toMatchObject({ complete: true, lost: 0n, unexplained: 2n })
+    expect(verifyFrames(reader)).toEqual(verifyTrace(reader))
     reader.close()
+  })
+
+  it('takes losses that add up to more than 64 bits for the largest number', () => {
+    const path = dir.path('too-many.pciem')
+    const writer = TraceWriter.create(path, sampleHeader())
+    writer.lost((1n << 64n) - 1n)
+    writer.lost(2n)
+    writer.end('stopped')
+    const reader = TraceReader.open(path)
+    expect(verifyFrames(reader)!.lost).toBe((1n << 64n) - 1n)
+    expect(verifyTrace(reader).lost).toBe((1n << 64n) - 1n)
+    reader.close()
+  })
+
+  it('says the same of frames alone as of all events, and decodes where END is missing or old', () => {
+    const path = dir.path('lossy.pciem')
+    const writer = TraceWriter.create(path, sampleHeader())
+    const { view, starts, lengths } = packRecords(sampleRecords().slice(4))
+    starts.forEach((start, i) => writer.appendRecord(view, start, lengths[i]!))
+    writer.lost(7n)
+    writer.end('stopped')
+    const reader = TraceReader.open(path)
+    expect(verifyFrames(reader)).toMatchObject({ lost: 7n, unexplained: 0n, complete: true })
+    expect(verifyFrames(reader)).toEqual({ ...verifyTrace(reader), events: reader.totals!.events })
+    const end = [...reader.frames()].at(-1)!.offset
+    reader.close()
+    writeFileSync(path, readFileSync(path).subarray(0, end))
+    for (const older of [path, fileURLToPath(new URL('golden-v1.pciem', import.meta.url))]) {
+      const without = TraceReader.open(older)
+      expect(verifyFrames(without)).toBe(undefined)
+      without.close()
+    }
   })
 
   it('finds a whole trace whole', () => {

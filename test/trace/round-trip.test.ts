@@ -140,6 +140,17 @@ describe('a trace', () => {
     expect(() => new Unpackr().unpackMultiple(bytes)).toThrow(/0x50|80/)
   })
 
+  it('names what stands in a damaged file in one line, whatever it is', async () => {
+    const { encodeFrame, frameKinds } = await import('../../src/trace/frames.js')
+    const path = dir.path('names.pciem')
+    TraceWriter.create(path, sampleHeader()).close()
+    const frame = encodeFrame(frameKinds.events, 0x7d3c1f9a, 1, { segment: 0, count: 1, seq: 5, time: 9, columns: { ['two\nlines\x1b[2J' + 'x'.repeat(500)]: 1 } }, false)
+    writeFileSync(path, Buffer.concat([readFileSync(path), frame]))
+    const reader = TraceReader.open(path)
+    expect(() => [...reader.events()]).toThrow(/^\S+: two\\x0alines\\x1b\[2Jx+… at byte \d+; .{1,60}$/)
+    reader.close()
+  })
+
   it('skips columns that it does not know', async () => {
     const { encodeFrame, frameKinds } = await import('../../src/trace/frames.js')
     const path = dir.path('future.pciem')

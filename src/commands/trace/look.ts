@@ -8,7 +8,7 @@ import { infoText } from '../../trace/info-text.js'
 import { summarizeTrace } from '../../trace/info.js'
 import { jsonValue } from '../../trace/json.js'
 import { LineWriter } from '../../trace/line-writer.js'
-import { isWhole, verifyTrace } from '../../trace/verify.js'
+import { isWhole, verifyFrames, verifyTrace } from '../../trace/verify.js'
 import { type ChoiceArgs, choice, chosen, file, type FileArgs, json, print, printLines, reading, readingAll } from './options.js'
 
 interface CatArgs extends FileArgs, ChoiceArgs {
@@ -41,11 +41,12 @@ export function withLook(yargs: Argv): Argv {
           .option('data', { type: 'boolean', default: false, describe: 'with the bytes that DMA moved' }) as Argv<CatArgs>,
       handler: cat,
     })
-    .command<FileArgs & { json: boolean }>({
+    .command<FileArgs & { json: boolean; events: boolean }>({
       command: 'verify <file>',
-      describe: 'read all of it and check it: 0 whole, 3 lossy, incomplete or a part, 65 damaged',
-      builder: (y) => json(file(y)),
-      handler: (argv) => verify(argv.file, argv.json),
+      describe: 'check all of it: 0 whole, 3 lossy, incomplete or a part, 65 damaged',
+      builder: (y) =>
+        json(file(y)).option('events', { type: 'boolean', default: false, describe: 'decode each event as well, and count again what the end of the trace counts' }),
+      handler: (argv) => verify(argv.file, argv.json, argv.events),
     })
     .command<DiffArgs>({
       command: 'diff <a> <b>',
@@ -82,8 +83,8 @@ async function cat(argv: CatArgs): Promise<void> {
   await reading(argv.file, (reader) => catTrace(reader, new LineWriter(process.stdout), { format: argv.format, data: argv.data, ...chosen(argv, reader) }))
 }
 
-async function verify(path: string, asJson: boolean): Promise<void> {
-  const verdict = await reading(path, verifyTrace)
+async function verify(path: string, asJson: boolean, events: boolean): Promise<void> {
+  const verdict = await reading(path, (reader) => (events ? undefined : verifyFrames(reader)) ?? verifyTrace(reader))
   const whole = isWhole(verdict)
   if (!whole) process.exitCode = exitCodes.incomplete
   if (asJson) return print(JSON.stringify({ whole, ...verdict }, jsonValue))
