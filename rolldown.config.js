@@ -23,6 +23,7 @@ const places = [
   'src/run/drivers',
   'src/replay/local',
   'src/trace/event',
+  'src/trace/info',
   'src/trace/json',
   'src/trace/reader',
   'src/trace/verify',
