@@ -10,6 +10,7 @@ declare global {
   const config: Globals['config']
   const dma: Globals['dma']
   const irq: Globals['irq']
+  const line: Globals['line']
   const log: Globals['log']
   const session: Globals['session']
   const bar0: Globals['bar0']

@@ -11,6 +11,7 @@ import { commands } from './commands/index.js'
 import type { EventLog } from './event-log.js'
 import { expectation } from './expect.js'
 import { hexdump } from './hexdump.js'
+import type { Line } from './line.js'
 import { asCommand, words } from './parse.js'
 import { runCommand } from './run-command.js'
 import type { Session } from './session.js'
@@ -25,6 +26,7 @@ interface Objects extends Record<BarName, Bar> {
   config: ConfigSpace
   dma: Dma
   irq: Irq
+  line: Line
   log: EventLog
   session: Session
 }

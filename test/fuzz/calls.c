@@ -145,9 +145,19 @@ static const struct call {
 	{ CALL(PCIEM_BAR_INTERRUPT), sizeof(struct pciem_bar_interrupt), OWNERS, {
 		HEAD(pciem_bar_interrupt), F(pciem_bar_interrupt, func, FUNC, 0), F(pciem_bar_interrupt, bar_index, BAR, 0),
 		F(pciem_bar_interrupt, index, UPTO, 64), F(pciem_bar_interrupt, width, POWER, 3),
-		F(pciem_bar_interrupt, vector, UPTO, 9), F(pciem_bar_interrupt, flags, UPTO, 1),
+		F(pciem_bar_interrupt, vector, UPTO, 9), F(pciem_bar_interrupt, flags, UPTO, 3),
 		F(pciem_bar_interrupt, status, PLACE, 0), F(pciem_bar_interrupt, enable, PLACE, 0),
 		F(pciem_bar_interrupt, mask, BITS, ~0ULL) } },
+	{ CALL(PCIEM_BAR_INDEXED), sizeof(struct pciem_bar_indexed), OWNERS, {
+		HEAD(pciem_bar_indexed), F(pciem_bar_indexed, bar_index, BAR, 0), F(pciem_bar_indexed, index, UPTO, 8),
+		F(pciem_bar_indexed, width, POWER, 3), F(pciem_bar_indexed, element_width, POWER, 3),
+		F(pciem_bar_indexed, count, UPTO, 32), F(pciem_bar_indexed, offset, PLACE, 0), F(pciem_bar_indexed, array, PLACE, 0),
+		F(pciem_bar_indexed, select, BITS, 0x1f), F(pciem_bar_indexed, data, BITS, 0xff00),
+		F(pciem_bar_indexed, command, BITS, 0x60) } },
+	{ CALL(PCIEM_BAR_PROGRAM), sizeof(struct pciem_bar_program), OWNERS, {
+		HEAD(pciem_bar_program), F(pciem_bar_program, func, FUNC, 0), F(pciem_bar_program, bar_index, BAR, 0),
+		F(pciem_bar_program, on, UPTO, 2), F(pciem_bar_program, offset, PLACE, 0), F(pciem_bar_program, length, UPTO, 64),
+		F(pciem_bar_program, count, UPTO, 4), F(pciem_bar_program, insns, BYTES, 4 * sizeof(struct pciem_bar_insn)) } },
 	{ CALL(PCIEM_BAR_UPDATE), sizeof(struct pciem_bar_update), OWNERS, {
 		HEAD(pciem_bar_update), F(pciem_bar_update, func, FUNC, 0), F(pciem_bar_update, bar_index, BAR, 0),
 		F(pciem_bar_update, width, POWER, 3), F(pciem_bar_update, offset, PLACE, 0),

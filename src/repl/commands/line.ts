@@ -61,7 +61,6 @@ const line: Command = {
         return shown(session, verb === undefined ? port : parseCount(verb, 'port'))
     }
   },
-  complete: (_session, before) => (before.length === 1 ? ['send', 'wait', 'on', 'off', '--port'] : ['--port', '--timeout']),
 }
 
 export const lineCommands = [line]

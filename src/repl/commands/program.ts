@@ -7,8 +7,6 @@ import { type Command, type Result, result } from '../command.js'
 import { hex } from '../number.js'
 import { whereOf } from '../on.js'
 import type { Session } from '../session.js'
-import { fileName } from '../words.js'
-import { places } from './answer.js'
 
 const triggers: readonly string[] = ['read', 'write', 'update'] satisfies ProgramTrigger[]
 
@@ -53,10 +51,6 @@ const program: Command = {
   summary: 'have the kernel run a small program when the driver reads or writes a place of a BAR, or the device updates it; the language is in library.md, and names of registers are names in it',
   examples: ['program', 'program bar0+0x10..0x13 read pop.txt', 'program bar0+0x10..0x13 read off'],
   run: (session, args) => (args.length === 0 ? list(session) : set(session, args)),
-  complete(session, before) {
-    if (before.length === 1) return session.current ? places(session) : []
-    return before.length === 2 ? [...triggers] : [fileName, 'off']
-  },
 }
 
 export const programCommands = [program]
