@@ -51,7 +51,7 @@ function reading(path, use) {
 function verifyRows(path, what) {
   const { size } = statSync(path)
   const records = reading(path, ({ totals }) => totals.events * record.size + totals.dataBytes)
-  rateRow(`verify, ${what}`, size, () => reading(path, verifyFrames))
+  rateRow(`verify, ${what}`, size, () => reading(path, (reader) => verifyFrames(reader) ?? verifyTrace(reader)))
   rateRow(`verify --events, ${what}`, size, () => reading(path, verifyTrace))
   rateRow('  the same as bytes of records', records, () => reading(path, verifyTrace))
 }
