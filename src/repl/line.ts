@@ -34,6 +34,11 @@ export class Line {
     return this.unread.get(port) ?? Buffer.alloc(0)
   }
 
+  /** The ports whose output nobody has read yet. */
+  get ports(): number[] {
+    return [...this.unread.keys()]
+  }
+
   /** Calls back whenever something has come; returns what ends that. */
   onOutput(listener: () => void): () => void {
     this.listeners.add(listener)

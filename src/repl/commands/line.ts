@@ -61,6 +61,7 @@ const line: Command = {
         return shown(session, verb === undefined ? port : parseCount(verb, 'port'))
     }
   },
+  words: { PORT: (session) => session.device().line.ports.map(String) },
 }
 
 export const lineCommands = [line]
