@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // replay --mutate: what if the device misbehaved?
-import { basename, join } from 'node:path'
+import { basename } from 'node:path'
 import type { Argv } from 'yargs'
 import { PciemError, UsageError, exitCodes } from '../errors.js'
 import type { ReplayRequest } from '../replay/local.js'
@@ -83,7 +83,7 @@ function optionsOf({ file, times, seed = 1, mutations, kinds, output, minimize }
   if (!Number.isInteger(seed)) throw new UsageError('--seed needs a whole number')
   if (mutations !== undefined && (!Number.isInteger(mutations) || mutations < 1)) throw new UsageError('--mutations needs a whole number from 1 on')
   const chosen = kinds?.split(',').map(kindOf)
-  const directory = output ?? join(`${basename(first).replace(/\.pciem$/, '')}.findings`)
+  const directory = output ?? `${basename(first, '.pciem')}.findings`
   return { directory, seed, minimize, ...(mutations !== undefined && { count: mutations }), ...(chosen && { kinds: chosen }) }
 }
 

@@ -5,6 +5,7 @@
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { PciemError, UsageError, exitCodes } from '../errors.js'
 import { projectRoot } from '../paths.js'
 import { FileSet } from './file-set.js'
@@ -40,6 +41,8 @@ export interface DeterministicOptions {
 const SESSION = 1
 /** The guest holds its files twice while it unpacks them, and half of its memory is for them. */
 const MEMORY_PER_BYTE = 3
+/** Milliseconds that a guest has for powering itself off. */
+const END_MS = 30_000
 /** Parts of the module tree that most drivers do without. */
 const leftOut = /^kernel\/(sound|fs|net|drivers\/(accel|bluetooth|comedi|gpu|hid|hwmon|iio|infiniband|input|isdn|md|media|mmc|mtd|net\/(wireless|can|wwan|dsa)|platform|scsi\/|staging|target|thunderbolt|usb|video))(\/|$)/
 
@@ -85,6 +88,8 @@ async function toItsEnd(link: GuestLink, work: string, options: DeterministicOpt
   try {
     await link.control(frameTypes.finished)
     files.keep()
+    // it ends by itself, and its last words belong to its log
+    await Promise.race([link.death, delay(END_MS, undefined, { ref: false })])
     return status
   } catch (error) {
     if (late) throw new PciemError(`the command did not end within ${timeout} s`, { code: 'ETIMEDOUT', exitCode: exitCodes.timeout })
