@@ -67,4 +67,10 @@ onEachGuest('e1000', (guest) => {
     expect(replay.status).toBe(0)
     await guest.ok(`rm ${trace}`)
   }, minutes(7))
+
+  it('does the same in a replay of the recording in traces/', async () => {
+    const { stdout, status } = await guest.pciem(['replay', `traces/e1000-${guest.point.kernel}.pciem`], { timeout: minutes(3) })
+    expect(stdout).toMatch(/^match: /m)
+    expect(status).toBe(0)
+  }, minutes(4))
 })

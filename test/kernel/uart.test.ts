@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The serial card, driven by the kernel's own 8250_exar.
-import { expect, it } from 'vitest'
+import { afterEach, expect, it } from 'vitest'
+import { troubleIn } from '../../src/vm/kernel-log.js'
 import { onEachGuest } from '../harness/guest.js'
 
 const trace = '/var/tmp/uart.pciem'
@@ -16,6 +17,15 @@ wait $reader
 cmp /tmp/uart-sent /tmp/uart-got && echo ${bytes} bytes are the same`
 
 onEachGuest('a serial card', (guest) => {
+  // This driver maps its BAR once more for each port, and Linux 6.12 warns of that, whatever the card. A replay's verdict says so.
+  const isWarned = guest.point.kernel === '6.12'
+  const warning = /WARNING: .* pcim_iomap/
+  const verdict = isWarned ? /pcim_iomap/ : /^match: \d+ accesses as recorded, \d+ device actions played$/m
+  afterEach(async () => {
+    const troubles = (await guest.takeLog()).filter((line) => troubleIn(line) !== undefined)
+    expect(troubles.filter((line) => !(isWarned && warning.test(line)))).toEqual([])
+  })
+
   it('is taken by the unmodified driver, and is a terminal of the kind that it is', async () => {
     const { stdout, status } = await guest.pciem(['run', 'uart', 'ports=4', '--', 'sh', '-c', 'lspci -nks $PCIEM_BDF; cat /proc/tty/driver/serial; stty -F $PCIEM_TTY 9600 && stty -F $PCIEM_TTY'])
     expect(stdout).toMatch(/13a8:0354[^]*Kernel driver in use: exar_serial/)
@@ -55,14 +65,14 @@ ${echoed(2048)}`
     await guest.ok(['bin/pciem', 'trace', 'verify', trace])
     const { stdout, status } = await guest.pciem(['replay', trace])
     await guest.ok(`rm ${trace}`)
-    expect(stdout).toMatch(/^match: \d+ accesses as recorded, \d+ device actions played$/m)
+    expect(stdout).toMatch(verdict)
     expect(stdout.match(/^line \d of the recording$/gm)).toHaveLength(3)
-    expect(status).toBe(0)
+    expect(status).toBe(isWarned ? 1 : 0)
   })
 
   it('does the same in a replay of the recording in traces/', async () => {
     const { stdout, status } = await guest.pciem(['replay', `traces/exar_serial-${guest.point.kernel}.pciem`])
-    expect(stdout).toMatch(/^match: \d+ accesses as recorded, \d+ device actions played$/m)
-    expect(status).toBe(0)
+    expect(stdout).toMatch(verdict)
+    expect(status).toBe(isWarned ? 1 : 0)
   })
 })

@@ -13,6 +13,7 @@ const names = readdirSync(folder).filter((name) => name.endsWith('.pciem'))
 const kindsOf: Record<string, EventKind[]> = {
   nvme: ['dma-map', 'dma-read', 'dma-write', 'dma-unmap'],
   exar_serial: ['mmio-read'],
+  e1000: ['mmio-read'],
   'pci-endpoint-test': ['dma-map', 'dma-write', 'dma-unmap'],
 }
 
