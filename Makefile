@@ -12,7 +12,7 @@ vm := bin/pciem vm
 
 .PHONY: help
 help:
-	@echo 'make repl    set up, build, and open pciem> in a throw-away virtual machine (or: make repl < script)'
+	@echo 'make repl    set up, build, and open pciem> in a throw-away virtual machine (or: make repl < script, which ends with its status)'
 	@echo 'make demo    record a device, replay it, and see a divergence found'
 	@echo 'make test    set up, build, and run all tests'
 	@echo 'make bench   measure'
@@ -53,9 +53,20 @@ build/.modules: $(module_sources) $(wildcard $(cache)/kernels/*/.complete) scrip
 	@scripts/build-module.sh
 	@touch $@
 
-.PHONY: repl
-repl: build
-	@$(vm) -- bin/pciem repl
+# It ends with the prompt's own status. What that takes must be there before anything else is made, and set-up brings the compiler.
+ifneq ($(filter repl,$(MAKECMDGOALS)),)
+include build/exit-with.mk
+build/exit-with.mk: scripts/exit-with.c
+	@scripts/setup.sh
+	@mkdir -p build
+	@gcc -shared -fPIC -O2 -Wall -Wextra -o build/exit_with.so $< && echo 'load build/exit_with.so' >$@
+endif
+
+.PHONY: repl run-repl
+repl: run-repl
+	$(exit-with $(file <build/repl.status))
+run-repl: build
+	@$(vm) -- bin/pciem repl; echo $$? >build/repl.status
 
 # On one CPU the driver does the same in each run, so the transcript does too.
 .PHONY: demo
