@@ -88,7 +88,8 @@ function resultOf(trace: TraceReader, verdict: Verdict, round: number | undefine
 async function replayOptions(trace: TraceReader, request: ReplayRequest): Promise<ReplayOptions> {
   const [recorded] = onlyDevice(trace.header).functions
   const driver = request.driver === undefined ? undefined : await loadDriver(request.driver, request.driverParams)
-  if (driver === undefined && recorded?.driver) await loadDriver(recorded.driver.name)
+  // A module may be named otherwise than its driver, as 8250_exar is: then the device's appearance loads it, or nothing binds.
+  if (driver === undefined && recorded?.driver) await loadDriver(recorded.driver.name).catch(() => undefined)
   const command = chooseCommand(trace.header, request)
   return {
     match: request.match,
