@@ -73,7 +73,7 @@ static u64 look_at_interrupts(struct pciem_bar *bar, struct pciem_registers *reg
 			pending &= pciem_mem_read(bar->mem + in->enable, in->width);
 		if (in->intx ? !pending != !in->pending : pending & ~in->pending)
 			rose |= BIT_ULL(i);
-		in->pending = pending;
+		WRITE_ONCE(in->pending, pending);
 	}
 	return rose;
 }
@@ -84,7 +84,7 @@ bool pciem_registers_intx(const struct pciem_func *f)
 
 	for (b = 0; b < ARRAY_SIZE(f->bar); b++)
 		for (i = 0; f->bar[b].registers && i < PCIEM_MAX_INTERRUPTS; i++)
-			if (f->bar[b].registers->interrupt[i].intx && f->bar[b].registers->interrupt[i].pending)
+			if (f->bar[b].registers->interrupt[i].intx && READ_ONCE(f->bar[b].registers->interrupt[i].pending))
 				return true;
 	return false;
 }

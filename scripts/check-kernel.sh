@@ -6,26 +6,22 @@ set -eu
 
 cd "$(dirname "$0")/.."
 . scripts/common.sh
-cache=${PCIEM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pciem}
 folder=build/check-kernel
 mkdir -p "$folder"
 command -v sparse >/dev/null || apt_install sparse
 
-newest=
-for stamp in "$cache"/kernels/*/.complete; do
-	[ -e "$stamp" ] || die "no guest kernels in $cache/kernels; run \`make setup\`"
-	release=$(basename "$(dirname "$stamp")")
-	newest=$(printf '%s\n%s\n' "$newest" "$release" | sort -V | tail -n 1)
+releases=$(guest_releases)
+for release in $(echo "$releases" | sort -V); do
 	say "W=1 and sparse for Linux $release"
 	rm -rf "$folder/$release"
 	cp -r kernel "$folder/$release"
-	make -s -C "$cache/kernels/$release/lib/modules/$release/build" "M=$PWD/$folder/$release" CONFIG_DEBUG_INFO_BTF_MODULES= \
+	make -s -C "$(headers_of "$release")" "M=$PWD/$folder/$release" CONFIG_DEBUG_INFO_BTF_MODULES= \
 		W=1 C=2 -j"$(nproc)" modules >"$folder/$release.log" 2>&1 || { cat "$folder/$release.log" >&2; die "kernel/ does not build for Linux $release"; }
 	! grep "$folder/$release/.*\(warning\|error\):" "$folder/$release.log" >&2 || status=1
 done
 
 say "checkpatch"
-sources=$(scripts/linux-source.sh "$newest" scripts/checkpatch.pl scripts/spelling.txt scripts/const_structs.checkpatch)
+sources=$(scripts/linux-source.sh "$release" scripts/checkpatch.pl scripts/spelling.txt scripts/const_structs.checkpatch)
 # One source serves 6.1 to 6.12, so it has to ask which it is built for.
 perl "$sources/scripts/checkpatch.pl" --no-tree --terse --show-types --ignore LINUX_VERSION_CODE,CONSTANT_COMPARISON \
 	-f $(git ls-files 'kernel/*.[chS]' kernel/include) >"$folder/checkpatch.log" || status=1

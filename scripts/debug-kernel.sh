@@ -11,12 +11,6 @@ here=$(cd "$(dirname "$0")" && pwd)
 cache=${PCIEM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pciem}
 config=$here/debug-kernel.config
 
-newest_release() {
-	for stamp in "$cache"/kernels/*/.complete; do
-		[ ! -e "$stamp" ] || basename "$(dirname "$stamp")"
-	done | sort -V | tail -n 1
-}
-
 in_tree() { # TARGET...
 	make -s -C "$sources" "O=$objects" "KBUILD_KCONFIG=$objects/Kconfig" -j"$(nproc)" "$@" >&2
 }
@@ -47,8 +41,8 @@ build() {
 	cp "$config" "$tree/.debug"
 }
 
-guest=$(newest_release)
-[ -n "$guest" ] || die "no guest kernels in $cache/kernels; run \`make setup\`"
+guests=$(guest_releases)
+guest=$(echo "$guests" | sort -V | tail -n 1)
 release=${guest%%[+-]*}-debug
 tree=$cache/kernels/$release
 objects=$tree/usr/src/linux

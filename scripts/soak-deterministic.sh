@@ -7,12 +7,10 @@ set -eu
 cd "$(dirname "$0")/.."
 . scripts/common.sh
 runs=${SOAK_RUNS:-20}
-commit=$(git describe --always --dirty 2>/dev/null || echo unknown)
+commit=$(this_commit)
 project=$PWD
-report=$project/docs/soak.md
 # the guest sees the folder by its name
 folder=${TMPDIR:-/tmp}/pciem-soak-deterministic
-[ -e "$report" ] || printf '# Long runs\n\n`make soak` adds a row for each run that passed.\n\n| date | commit | run | kernel | CPUs | what happened |\n|---|---|---|---|---|---|\n' >"$report"
 
 for kernel in 6.12 6.1; do
 	marks=$project/build/soak/deterministic-$commit-$kernel
@@ -32,8 +30,8 @@ for kernel in 6.12 6.1; do
 		cmp -s "$marks/1.sums" "$marks/$run.sums" || die "run $run on Linux $kernel differs from the first: compare $marks/1.sums with $marks/$run.sums"
 		run=$((run + 1))
 	done
-	row="| deterministic | $kernel | 1 | $runs runs: trace, replay, output and kernel log the same, byte for byte |"
-	grep -qF "| $commit $row" "$report" || printf '| %s | %s %s\n' "$(date -I)" "$commit" "$row" >>"$report"
+	[ -e "$marks/$runs.noted" ] || note_run deterministic "$kernel" 1 "$runs runs: trace, replay, output and kernel log the same, byte for byte"
+	touch "$marks/$runs.noted"
 done
 rm -rf "$folder"
-say "all runs are the same; $report says so"
+say "all runs are the same; docs/soak.md says so"

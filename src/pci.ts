@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 // What the PCI specification calls things: registers, capabilities, classes, bits.
+export { idsOf, modalias } from './pci/ids.js'
 export { className, splitClassCode } from './pci/classes.js'
 export {
   type Capability,

@@ -8,6 +8,7 @@ import { type Finding, mutateTrace } from '../replay/mutate/mutate.js'
 import { type MutationKind, mutationKinds } from '../replay/mutate/plan.js'
 import { Interruption } from './interruption.js'
 import { type MachineArgs, machineOf } from './replay-options.js'
+import { progressLine } from './progress.js'
 
 export interface MutateArgs {
   mutate: boolean
@@ -44,9 +45,7 @@ export async function mutate(args: Args, request: ReplayRequest): Promise<void> 
   const { directory, ...options } = optionsOf(args)
   const [file = ''] = args.file
   const interruption = new Interruption()
-  const show = (text: string): void => {
-    if (!args.json && process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text === '' ? '' : `pciem: ${text} …`}`)
-  }
+  const show = progressLine({ quiet: args.json })
   const print = (text: string, value: object): void => {
     show('')
     process.stdout.write(args.json ? `${JSON.stringify(value)}\n` : `${text}\n`)

@@ -13,6 +13,7 @@ import { failedResult, statusOf, type ReplayResult } from '../replay/result.js'
 import { ofShard, parseShard } from '../replay/shard.js'
 import { checkNotMutating, mutate, MUTATE_TIMEOUT, type MutateArgs, withMutate } from './replay-mutate.js'
 import { how, type HowArgs, howOf, machine, type MachineArgs, machineOf } from './replay-options.js'
+import { progressLine, type ShowProgress } from './progress.js'
 
 interface Args extends HowArgs, MachineArgs, MutateArgs {
   file: string[]
@@ -72,32 +73,38 @@ function requestOf(args: Args): ReplayRequest {
 /** In the order in which they became known. */
 async function replayAll(files: readonly string[], request: ReplayRequest, args: Args): Promise<ReplayResult[]> {
   const results: ReplayResult[] = []
+  const onProgress = progressLine({ quiet: args.json })
   const onResult = (result: ReplayResult): void => {
     results.push(result)
-    showProgress('', args)
+    onProgress('')
     print(result, request, files.length > 1, args.json)
   }
   // an error has its line on stderr; only programs want it on stdout as well
   const onError = (result: ReplayResult, message: string): void => {
-    showProgress('', args)
+    onProgress('')
     process.stderr.write(`pciem: ${message}\n`)
     if (args.json) onResult(result)
     else results.push(result)
   }
   if (inVms(args)) {
-    const onProgress = (text: string) => showProgress(text, args)
     const onStderr = (text: string) => process.stderr.write(text)
     await replayInVms(files, request, { ...machineOf(args), jobs: args.jobs, onProgress, onResult, onError, onStderr })
   } else {
-    for (const file of files) await replayOne(file, request, args, onResult, onError)
+    for (const file of files) await replayOne(file, request, args, { onProgress, onResult, onError })
     unloadDrivers()
   }
   if (request.times > 1 && !args.json) for (const file of files) printSummary(file, results, files.length > 1)
   return results
 }
 
-async function replayOne(file: string, request: ReplayRequest, args: Args, onResult: (result: ReplayResult) => void, onError: (result: ReplayResult, message: string) => void): Promise<void> {
-  const onRound = (round: number) => showProgress(request.times > 1 ? `${file}: replay ${round} of ${request.times}` : '', args)
+interface Listeners {
+  onProgress: ShowProgress
+  onResult(result: ReplayResult): void
+  onError(result: ReplayResult, message: string): void
+}
+
+async function replayOne(file: string, request: ReplayRequest, args: Args, { onProgress, onResult, onError }: Listeners): Promise<void> {
+  const onRound = (round: number) => onProgress(request.times > 1 ? `${file}: replay ${round} of ${request.times}` : '')
   try {
     await replayHere(file, request, { quiet: args.json, onResult, onRound })
   } catch (error) {
@@ -126,11 +133,6 @@ function printSummary(file: string, results: readonly ReplayResult[], several: b
   const own = results.filter((result) => result.file === file && result.round !== undefined)
   if (own.length === 0) return
   process.stdout.write(`${several ? `${file}: ` : ''}${own.filter(({ status }) => status === exitCodes.ok).length} of ${own.length} replays match\n`)
-}
-
-/** One line that is written over, on a terminal only. */
-function showProgress(text: string, { json }: Args): void {
-  if (!json && process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text === '' ? '' : `pciem: ${text} …`}`)
 }
 
 function writeReport(path: string, text: string): void {

@@ -18,11 +18,6 @@ const fieldsOf = {
 
 export const laidOutTypes = Object.keys(fieldsOf) as LaidOutCapability['type'][]
 
-/** The options that a capability of this type takes. */
-export function capabilityFields(type: LaidOutCapability['type']): readonly string[] {
-  return fieldsOf[type]
-}
-
 /** How many of a type a function may have: as many as it likes of those that are the vendor's own. */
 export function mayRepeat(type: string): boolean {
   return type === 'vendor' || type === 'vsec' || type === 'raw'

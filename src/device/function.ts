@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { inspect } from 'node:util'
-import { className } from '../pci.js'
+import { className, idsOf } from '../pci.js'
 import { Aer } from './aer.js'
 import { Bar } from './bar.js'
 import { ConfigSpace } from './config-space.js'
@@ -62,18 +62,5 @@ export class Function {
     const bars = [...this.bars.values()].map((bar) => `BAR${bar.index} ${bar.size}`)
     const parts = [`${id(this.ids.vendor)}:${id(this.ids.device)}`, className(this.ids.classCode), ...bars, `driver ${this.driver() ?? 'none'}`]
     return `Function ${this.bdf} { ${parts.join(', ')} }`
-  }
-}
-
-/** What the config space says, whichever way it was described. */
-function idsOf(config: Uint8Array): Required<FunctionIds> {
-  const view = new DataView(config.buffer, config.byteOffset)
-  return {
-    vendor: view.getUint16(0x00, true),
-    device: view.getUint16(0x02, true),
-    subsystemVendor: view.getUint16(0x2c, true),
-    subsystem: view.getUint16(0x2e, true),
-    revision: view.getUint8(0x08),
-    classCode: view.getUint32(0x08, true) >>> 8,
   }
 }

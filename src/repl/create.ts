@@ -18,7 +18,7 @@ export async function createDevice(name: string, model: string, options: Record<
   }
   const host = await ModelHost.create(model, options)
   const start = async () => {
-    await ensureDriver(host.driver)
+    await ensureDriver(host.driver, host.slot.functions[0]?.ids)
     host.start()
   }
   return {

@@ -2,17 +2,18 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { basename } from 'node:path'
+import type { FunctionIds } from '../device/options.js'
 import { PciemError, UsageError, exitCodes } from '../errors.js'
 import { ensureDriver } from '../run/drivers.js'
 
 /** Modules that were loaded from files, by path; several traces may be replayed to one. */
 const loaded = new Map<string, { module: string; driver: string }>()
 
-/** Makes sure that the driver of that name, or the one in that module file, is there; returns its name. */
-export async function loadDriver(nameOrFile: string, parameters = ''): Promise<string> {
+/** Makes sure that the driver of that name (and for these IDs), or the one in that module file, is there; returns its name. */
+export async function loadDriver(nameOrFile: string, parameters = '', ids?: Required<FunctionIds>): Promise<string> {
   if (nameOrFile.endsWith('.ko')) return loaded.get(nameOrFile)?.driver ?? loadModuleFile(nameOrFile, parameters)
   if (parameters !== '') throw new UsageError(`--driver-params needs the driver's file: --driver ${nameOrFile} may be loaded already`)
-  await ensureDriver(nameOrFile)
+  await ensureDriver(nameOrFile, ids)
   return nameOrFile
 }
 

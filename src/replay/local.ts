@@ -4,6 +4,7 @@
 import { accessSync, constants, readFileSync } from 'node:fs'
 import { cpus, release } from 'node:os'
 import { PciemError, UsageError, exitCodes } from '../errors.js'
+import { idsOf } from '../pci.js'
 import type { TraceEvent } from '../trace/event.js'
 import type { TraceHeader } from '../trace/header.js'
 import { TraceReader } from '../trace/reader.js'
@@ -88,8 +89,7 @@ function resultOf(trace: TraceReader, verdict: Verdict, round: number | undefine
 async function replayOptions(trace: TraceReader, request: ReplayRequest): Promise<ReplayOptions> {
   const [recorded] = onlyDevice(trace.header).functions
   const driver = request.driver === undefined ? undefined : await loadDriver(request.driver, request.driverParams)
-  // A module may be named otherwise than its driver, as 8250_exar is: then the device's appearance loads it, or nothing binds.
-  if (driver === undefined && recorded?.driver) await loadDriver(recorded.driver.name).catch(() => undefined)
+  if (driver === undefined && recorded?.driver) await loadDriver(recorded.driver.name, '', idsOf(recorded.config.value))
   const command = chooseCommand(trace.header, request)
   return {
     match: request.match,

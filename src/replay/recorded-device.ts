@@ -3,6 +3,7 @@
 // The device of a trace, built again: its config space, its BARs, no model behind them.
 import { PciemError, exitCodes } from '../errors.js'
 import type { BarOptions, FunctionOptions, SlotOptions } from '../index.js'
+import { idsOf } from '../pci.js'
 import type { TraceEvent } from '../trace/event.js'
 import type { TraceBar, TraceFunction, TraceHeader } from '../trace/header.js'
 import { onlyDevice } from './compile.js'
@@ -25,17 +26,8 @@ export function slotOptions(header: TraceHeader, ignores: IgnoreRange[], holdNs:
 }
 
 function functionOptions(recorded: TraceFunction): FunctionOptions {
-  const image = recorded.config.value
-  const view = new DataView(image.buffer, image.byteOffset, image.byteLength)
   return {
-    ids: {
-      vendor: view.getUint16(0x00, true),
-      device: view.getUint16(0x02, true),
-      subsystemVendor: view.getUint16(0x2c, true),
-      subsystem: view.getUint16(0x2e, true),
-      revision: view.getUint8(0x08),
-      classCode: view.getUint32(0x08, true) >>> 8,
-    },
+    ids: idsOf(recorded.config.value),
     bars: recorded.bars.map(barOptions),
     capabilities: [],
     config: recorded.config,

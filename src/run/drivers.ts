@@ -3,17 +3,22 @@ import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import type { FunctionIds } from '../device/options.js'
 import type { Slot } from '../device/slot.js'
 import { PciemError } from '../errors.js'
+import { modalias } from '../pci.js'
 
 const execute = promisify(execFile)
 
-/** Loads the module of a PCI driver, unless the driver is there already. */
-export async function ensureDriver(name: string): Promise<void> {
-  if (existsSync(`/sys/bus/pci/drivers/${name}`)) return
+/** Loads the module of a PCI driver, unless the driver is there already: by its name, or as the one for these IDs. */
+export async function ensureDriver(name: string, ids?: Required<FunctionIds>): Promise<void> {
+  const isThere = () => existsSync(`/sys/bus/pci/drivers/${name}`)
+  if (isThere()) return
   try {
     await execute('modprobe', [name])
   } catch (error) {
+    if (ids) await execute('modprobe', [modalias(ids)]).catch(() => undefined)
+    if (isThere()) return
     const { stderr, message } = error as { stderr?: string; message: string }
     const why = (stderr || message).trim().split('\n')[0]
     throw new PciemError(`cannot load the driver ${name} (${why}); load it yourself, or name another with --driver`, { cause: error })

@@ -93,7 +93,7 @@ async function bringUp(host: ModelHost, request: RunRequest): Promise<ReadyDevic
   const { bdf } = fn
   const { functions } = host.slot
   const driver = request.driver ?? host.driver
-  await ensureDriver(driver)
+  await ensureDriver(driver, fn.ids)
   if (request.driver !== undefined) for (const one of functions) overrideDriver(one.bdf, request.driver)
   const end = performance.now() + request.timeoutMs
   host.start()

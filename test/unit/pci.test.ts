@@ -9,6 +9,8 @@ import {
   findConfigRegister,
   findRegister,
   formatAccess,
+  idsOf,
+  modalias,
   walkCapabilities,
 } from '../../src/pci.js'
 
@@ -134,5 +136,16 @@ describe('formatAccess', () => {
 
   it('knows nothing without a map', () => {
     expect(formatAccess(undefined, 0, 4, 0n)).toBeUndefined()
+  })
+})
+
+describe('IDs', () => {
+  it('of a config space find the module as the kernel writes them', () => {
+    const config = new Uint8Array(4096)
+    config.set([0xa8, 0x13, 0x52, 0x03], 0)
+    config.set([3, 0x02, 0x00, 0x07], 8)
+    config.set([0xa8, 0x13, 0x54, 0xab], 0x2c)
+    expect(idsOf(config)).toEqual({ vendor: 0x13a8, device: 0x352, subsystemVendor: 0x13a8, subsystem: 0xab54, revision: 3, classCode: 0x070002 })
+    expect(modalias(idsOf(config))).toBe('pci:v000013A8d00000352sv000013A8sd0000AB54bc07sc00i02')
   })
 })

@@ -5,6 +5,7 @@ import { PciemError, UsageError, exitCodes } from '../../errors.js'
 import { Interruption } from '../interruption.js'
 import { how, type HowArgs, howOf, machine, type MachineArgs, machineOf } from '../replay-options.js'
 import { file, type FileArgs, json, output, type OutputArgs, print } from './options.js'
+import { progressLine } from '../progress.js'
 
 type MinimizeArgs = FileArgs & OutputArgs & HowArgs & MachineArgs & { json: boolean; '--'?: string[] }
 
@@ -31,9 +32,7 @@ async function minimize(argv: MinimizeArgs): Promise<void> {
   const { commandOracle, replayOracle } = await import('../../replay/minimize/oracle.js')
   const { minimizeTrace } = await import('../../replay/minimize/minimize.js')
   const interruption = new Interruption()
-  const progress = (text: string): void => {
-    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text === '' ? '' : `pciem: ${text} …`}`)
-  }
+  const progress = progressLine()
   try {
     const machines = { ...machineOf(argv), abort: interruption.signal, onProgress: () => {} }
     const result = await minimizeTrace(argv.file, {
