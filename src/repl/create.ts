@@ -27,6 +27,6 @@ export async function createDevice(name: string, model: string, options: Record<
     play: (take, output) => host.onMessage({ gated: take, output }),
     setGate: (ranges) => host.request({ ranges }),
     pass: (event) => host.request({ pass: event }),
-    input: (bytes, port) => host.request({ input: bytes, port }),
+    ...(host.takesInput && { input: (bytes, port) => host.request({ input: bytes, port }) }),
   }
 }

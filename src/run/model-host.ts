@@ -21,6 +21,8 @@ export class ModelHost {
   readonly model: string
   readonly slot: Slot
   readonly registers: Map<number, RegisterMap>
+  /** its device has a line that bytes can be sent over */
+  readonly takesInput: boolean
   /** rejects if the model ends by an error while the device is there; never resolves */
   readonly failed: Promise<never>
   readonly #worker: Worker
@@ -31,11 +33,12 @@ export class ModelHost {
   #closed = false
   #alive = true
 
-  private constructor(parts: Pick<ModelHost, 'driver' | 'model' | 'slot' | 'registers'>, worker: Worker, signals: { stop: number; gate: number }, gatePort: MessagePort) {
+  private constructor(parts: Pick<ModelHost, 'driver' | 'model' | 'slot' | 'registers' | 'takesInput'>, worker: Worker, signals: { stop: number; gate: number }, gatePort: MessagePort) {
     this.driver = parts.driver
     this.model = parts.model
     this.slot = parts.slot
     this.registers = parts.registers
+    this.takesInput = parts.takesInput
     this.#worker = worker
     this.#stopSignal = signals.stop
     this.#gateSignal = signals.gate
@@ -66,10 +69,11 @@ export class ModelHost {
     // Starting a thread takes longer than making a slot: it starts first.
     const worker = new Worker(builtModule('run/model-worker'), { workerData: request, transferList: [port2], name: `pciem ${model.name}` })
     let slot: Slot | undefined
+    let takesInput: boolean
     try {
       slot = Slot.create(description)
       worker.postMessage(slot.handles())
-      await attached(worker)
+      takesInput = (await attached(worker)).takesInput
     } catch (error) {
       await worker.terminate()
       slot?.close()
@@ -79,7 +83,7 @@ export class ModelHost {
     }
     const bars = description.functions[0]?.bars ?? []
     const registers = new Map(bars.flatMap(({ index, registers }) => (registers ? [[index, registers] as const] : [])))
-    return new ModelHost({ driver: model.driver, model: model.name, slot, registers }, worker, { stop: stopSignal, gate: gateSignal }, port1)
+    return new ModelHost({ driver: model.driver, model: model.name, slot, registers, takesInput }, worker, { stop: stopSignal, gate: gateSignal }, port1)
   }
 
   /** Whether the model still answers. */
@@ -121,9 +125,9 @@ export class ModelHost {
 }
 
 /** Waits until the model has attached; throws what it threw. */
-async function attached(worker: Worker): Promise<void> {
+async function attached(worker: Worker): Promise<WorkerReport & { attached: true }> {
   const [report] = (await once(worker, 'message')) as [WorkerReport]
-  if (report.attached) return
+  if (report.attached) return report
   const { message, ...how } = report
   throw new PciemError(message, { code: how.code ?? 'ERR_PCIEM_MODEL', ...(how.exitCode !== undefined && { exitCode: how.exitCode }) })
 }

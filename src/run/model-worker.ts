@@ -21,14 +21,14 @@ export interface WorkerRequest {
 }
 
 /** What the thread says once: that the model plays the slot, or why it does not. */
-export type WorkerReport = { attached: true } | { attached: false; message: string; code?: string; exitCode?: ExitCode }
+export type WorkerReport = { attached: true; takesInput: boolean } | { attached: false; message: string; code?: string; exitCode?: ExitCode }
 
 // A driver that waits for one answer often asks again at once. On one CPU spinning only keeps it from asking.
 const SPIN_US = availableParallelism() > 1 ? 50 : 0
 const FOREVER = -1
 
 /** Loads the model, and attaches it to the slot that another thread makes meanwhile. */
-async function attach(request: WorkerRequest, port: MessagePort): Promise<() => void> {
+async function attach(request: WorkerRequest, port: MessagePort): Promise<{ serve: () => void; takesInput: boolean }> {
   const loading = loadModel(request.model)
   const [[handles], model] = (await Promise.all([once(port, 'message'), loading])) as [[SlotHandles], Awaited<typeof loading>]
   const slot = Slot.adopt(handles)
@@ -36,7 +36,7 @@ async function attach(request: WorkerRequest, port: MessagePort): Promise<() => 
   const instance = model.attach(slot, request.options, line)
   const takeRequests = openGate(slot, instance, request)
   const wakers = [handles.ring, request.stopSignal, request.gateSignal]
-  return () => {
+  const serve = () => {
     try {
       for (let ready: number[] = []; !ready.includes(request.stopSignal); ready = binding.wait(wakers, FOREVER, SPIN_US)) {
         if (ready.includes(request.gateSignal)) takeRequests()
@@ -48,6 +48,7 @@ async function attach(request: WorkerRequest, port: MessagePort): Promise<() => 
       slot.close()
     }
   }
+  return { serve, takesInput: instance.input !== undefined }
 }
 
 /** Lets the session take accesses before the model. Returns what carries out the session's requests. */
@@ -92,15 +93,15 @@ function failure(error: unknown): WorkerReport {
 
 /** Plays the slot until told to stop. Before that an error is reported; later it ends the thread. */
 async function main(request: WorkerRequest, port: MessagePort): Promise<void> {
-  let serve: () => void
+  let attached: Awaited<ReturnType<typeof attach>>
   try {
-    serve = await attach(request, port)
+    attached = await attach(request, port)
   } catch (error) {
     port.postMessage(failure(error))
     return
   }
-  port.postMessage({ attached: true } satisfies WorkerReport)
-  serve()
+  port.postMessage({ attached: true, takesInput: attached.takesInput } satisfies WorkerReport)
+  attached.serve()
 }
 
 if (!isMainThread && parentPort) await main(workerData as WorkerRequest, parentPort)

@@ -60,7 +60,7 @@ const wrongLines: [string, string][] = [
   ['registers laod map.json', "registers laod: 'map.json'? did you mean 'load'?"],
   ['register bar0+0x10000.l rw=1', 'ANY'],
   ['program bar0+0x10 read /no/such/program', 'cannot read the program /no/such/program: ANY'],
-  ['line send 0x100', 'ANY'],
+  ['line send hello', 'this device has no line; `create uart` makes one that has'],
   ['register bar0+0x10 wr=1', "register bar0+0x10: 'wr=1'? did you mean 'rw='?"],
   ['watch bar0+0x10 x', "watch bar0+0x10: 'x'? did you mean 'w'?"],
   ['unwatch 9', 'ANY'],
