@@ -2,6 +2,13 @@
 // sum-up-tests.mjs RESULTS.json...: one line for all projects. A skipped test has shown nothing, so it
 // counts as failed; so does a test file that could not run, and a project that left no results.
 import { readFileSync } from 'node:fs'
+import { stripVTControlCharacters } from 'node:util'
+
+/** The first lines of what a test said: enough to begin with, where the rest of the output is far above. */
+function reason({ failureMessages: [message = ''] }) {
+  const lines = stripVTControlCharacters(message).split('\n').filter((line) => line.trim() && !/^\s+at /.test(line))
+  return lines.slice(0, 4).map((line) => `\n    ${line.slice(0, 200)}`).join('')
+}
 
 let passed = 0
 const failures = []
@@ -18,7 +25,7 @@ for (const path of process.argv.slice(2)) {
     if (file.status === 'failed' && file.assertionResults.every((test) => test.status === 'passed')) failures.push(`${file.name}: ${file.message.split('\n', 1)[0]}`)
     for (const test of file.assertionResults) {
       if (test.status === 'passed') passed++
-      else failures.push(`${test.status}: ${test.fullName}`)
+      else failures.push(`${test.status}: ${test.fullName}${reason(test)}`)
     }
   }
 }

@@ -32,7 +32,7 @@ export class Terminal {
     // Of its own session: what ends the program must not end the shell that looks at the terminal afterwards.
     const inner = `stty cols ${columns} rows ${rows}; tty >${folder}/tty; stty -g >${folder}/before; trap '' HUP INT; (trap - HUP INT; exec ${command}); status=$?; stty -g >${folder}/after; exit $status`
     this.child = spawn('script', ['-qefc', inner, '/dev/null'], {
-      env: { ...process.env, TERM: 'xterm', LANG: 'C.UTF-8', LC_ALL: '', PAGER: '', NO_COLOR: undefined, FORCE_COLOR: undefined, XDG_STATE_HOME: folder, SHELL: '/bin/sh', ...env },
+      env: { ...process.env, TERM: 'xterm', LANG: 'C.UTF-8', LC_ALL: '', PAGER: '', NO_COLOR: undefined, FORCE_COLOR: undefined, CI: undefined, XDG_STATE_HOME: folder, SHELL: '/bin/sh', ...env },
       ...(cwd && { cwd }),
       stdio: ['pipe', 'pipe', 'inherit'],
     })
