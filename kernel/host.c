@@ -204,8 +204,7 @@ static int funcs_init(struct pciem_slot *slot)
 
 /* ---------------------------------------------------------------- off the bus */
 
-/* Drivers ask for it before they wait for a device that does not answer. */
-static void mark_disconnected(struct pciem_slot *slot)
+void pciem_bus_disconnect(struct pciem_slot *slot)
 {
 	struct pci_dev *pdev;
 	int i;
@@ -318,8 +317,6 @@ void pciem_bus_remove(struct pciem_slot *slot)
 {
 	if (!slot->bridge)
 		return;
-	if (READ_ONCE(slot->gone))
-		mark_disconnected(slot);
 	bridge_unplug(slot->bridge);
 	/* What DMA and interrupts need goes next. */
 	pciem_slot_quiesce(slot);

@@ -260,6 +260,7 @@ int pciem_aer_inject(struct pciem_func *f, struct pciem_aer_inject *arg);	/* the
 /* ------------------------------------------------------------- bus.c, host.c */
 int pciem_bus_register(struct pciem_slot *slot);	/* bridge, root port, scan, addresses; slot->lock */
 void pciem_bus_start(struct pciem_slot *slot);		/* drivers may probe; from a work item, no lock */
+void pciem_bus_disconnect(struct pciem_slot *slot);	/* says so to drivers, and to a reset, that wait for a device which is gone */
 void pciem_bus_remove(struct pciem_slot *slot);		/* remove() runs to its end; everything of the bus is freed; idempotent */
 int pciem_bus_init(void);				/* the bus notifier */
 void pciem_bus_exit(void);

@@ -129,6 +129,9 @@ static void slot_remove_work(struct work_struct *work)
 	mutex_lock(&slot->lock);
 	was_registered = slot->state != PCIEM_STATE_NEW;
 	mutex_unlock(&slot->lock);
+	/* Before all else: the start, and the removal, wait for whoever holds the device's lock. */
+	if (was_registered && READ_ONCE(slot->gone))
+		pciem_bus_disconnect(slot);
 	flush_work(&slot->start_work);
 
 	if (was_registered) {

@@ -24,7 +24,7 @@
 #include "fuzz.h"
 #include "minimise.h"
 
-#define ROUND_SECONDS	20
+#define ROUND_SECONDS	8
 #define END_SECONDS	180
 
 struct thread {
