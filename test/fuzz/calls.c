@@ -3,22 +3,22 @@
  * Every ioctl, as a table: what each field means, so that most calls get far. One field in
  * sixteen is a border value instead, one call in sixteen has a byte that is anything.
  */
-#include <fcntl.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "fuzz.h"
 
-#define BAR_BYTES	0x10000
+#define ERRORS		134	/* errno's values */
 #define IOVA_BASE	0x10000000	/* where the soft IOMMU begins */
 
 enum kind {
 	SIZE,		/* of the structure */
 	STEP_SIZE,	/* of an element of a sequence */
+	THIS,		/* arg */
 	UPTO,		/* 0..arg */
 	BITS,		/* any of arg */
 	FUNC,
@@ -31,6 +31,7 @@ enum kind {
 	EVENTFD,
 	BYTES,		/* pointer to arg bytes */
 	STEPS, RULES, IGNORES,	/* pointer to so many */
+	CAPABILITY, MASK,	/* pointer to one */
 	ANY,
 };
 
@@ -48,6 +49,7 @@ struct field {
 /* How often each was made and how often it succeeded, in all rounds: shared with their processes. */
 static struct count {
 	unsigned long made, succeeded;
+	unsigned long refused[ERRORS];	/* by errno */
 } *counts;
 
 static const struct call {
@@ -55,7 +57,7 @@ static const struct call {
 	unsigned long nr;
 	uint16_t size;
 	uint8_t pool;
-	struct field fields[11];
+	struct field fields[13];
 } calls[] = {
 	{ CALL(PCIEM_CREATE_DEVICE), sizeof(struct pciem_create_device), OWNERS, {
 		F(pciem_create_device, flags, UPTO, 1), F(pciem_create_device, func, FUNC, 0) } },
@@ -73,13 +75,13 @@ static const struct call {
 		F(pciem_inject_irq, vector, UPTO, 9), F(pciem_inject_irq, func, FUNC, 0) } },
 	{ CALL(PCIEM_DMA), sizeof(struct pciem_dma), OWNERS, {
 		F(pciem_dma, guest_iova, IOVA, 0), F(pciem_dma, user_addr, BYTES, 4096), F(pciem_dma, length, UPTO, 4096),
-		F(pciem_dma, flags, UPTO, 3), F(pciem_dma, func, FUNC, 0) } },
+		F(pciem_dma, flags, POWER, 1), F(pciem_dma, func, FUNC, 0) } },
 	{ CALL(PCIEM_DMA_ATOMIC), sizeof(struct pciem_dma_atomic), OWNERS, {
 		F(pciem_dma_atomic, guest_iova, IOVA, 0), F(pciem_dma_atomic, operand, ANY, 0),
 		F(pciem_dma_atomic, op_type, UPTO, 8), F(pciem_dma_atomic, func, FUNC, 0) } },
 	{ CALL(PCIEM_P2P), sizeof(struct pciem_p2p), OWNERS, {
 		F(pciem_p2p, target_phys_addr, PHYS, 0), F(pciem_p2p, user_addr, BYTES, 4096), F(pciem_p2p, length, UPTO, 4096),
-		F(pciem_p2p, flags, UPTO, 3), F(pciem_p2p, func, FUNC, 0) } },
+		F(pciem_p2p, flags, POWER, 1), F(pciem_p2p, func, FUNC, 0) } },
 	{ CALL(PCIEM_GET_BAR_INFO), sizeof(struct pciem_bar_info), OWNERS, {
 		F(pciem_bar_info, bar_index, BAR, 0), F(pciem_bar_info, func, FUNC, 0) } },
 	{ CALL(PCIEM_SET_WATCHPOINT), sizeof(struct pciem_set_watchpoint), OWNERS, {
@@ -92,7 +94,7 @@ static const struct call {
 	{ CALL(PCIEM_DMA_INDIRECT), sizeof(struct pciem_dma_indirect), OWNERS, {
 		F(pciem_dma_indirect, prp1, IOVA, 0), F(pciem_dma_indirect, prp2, IOVA, 0),
 		F(pciem_dma_indirect, user_addr, BYTES, 65536), F(pciem_dma_indirect, length, UPTO, 65536),
-		F(pciem_dma_indirect, page_size, POWER, 14), F(pciem_dma_indirect, flags, UPTO, 3),
+		F(pciem_dma_indirect, page_size, POWER, 14), F(pciem_dma_indirect, flags, POWER, 1),
 		F(pciem_dma_indirect, func, FUNC, 0) } },
 	{ CALL(PCIEM_TRACE_BAR), sizeof(struct pciem_trace_bar), OWNERS, {
 		F(pciem_trace_bar, bar_index, BAR, 0), F(pciem_trace_bar, flags, BITS, 7), F(pciem_trace_bar, func, FUNC, 0) } },
@@ -130,9 +132,8 @@ static const struct call {
 		HEAD(pciem_intx_level), F(pciem_intx_level, func, FUNC, 0), F(pciem_intx_level, level, UPTO, 1) } },
 	{ CALL(PCIEM_CAPABILITY_ADD), sizeof(struct pciem_capability_add), OWNERS, {
 		HEAD(pciem_capability_add), F(pciem_capability_add, func, FUNC, 0), F(pciem_capability_add, flags, UPTO, 1),
-		F(pciem_capability_add, offset, UPTO, 4095), F(pciem_capability_add, length, UPTO, 256),
-		F(pciem_capability_add, value, BYTES, 256), F(pciem_capability_add, writable, BYTES, 256),
-		F(pciem_capability_add, w1c, BYTES, 256) } },
+		F(pciem_capability_add, offset, BITS, 0xc), F(pciem_capability_add, length, UPTO, CAPABILITY_BYTES),
+		F(pciem_capability_add, value, CAPABILITY, 0), F(pciem_capability_add, writable, MASK, 0) } },
 	{ CALL(PCIEM_AER_INJECT), sizeof(struct pciem_aer_inject), OWNERS, {
 		HEAD(pciem_aer_inject), F(pciem_aer_inject, func, FUNC, 0), F(pciem_aer_inject, severity, UPTO, 2),
 		F(pciem_aer_inject, status, POWER, 26) } },
@@ -150,10 +151,10 @@ static const struct call {
 		F(pciem_bar_interrupt, mask, BITS, ~0ULL) } },
 	{ CALL(PCIEM_BAR_INDEXED), sizeof(struct pciem_bar_indexed), OWNERS, {
 		HEAD(pciem_bar_indexed), F(pciem_bar_indexed, bar_index, BAR, 0), F(pciem_bar_indexed, index, UPTO, 8),
-		F(pciem_bar_indexed, width, POWER, 3), F(pciem_bar_indexed, element_width, POWER, 3),
+		F(pciem_bar_indexed, width, THIS, 4), F(pciem_bar_indexed, element_width, POWER, 1),
 		F(pciem_bar_indexed, count, UPTO, 32), F(pciem_bar_indexed, offset, PLACE, 0), F(pciem_bar_indexed, array, PLACE, 0),
-		F(pciem_bar_indexed, select, BITS, 0x1f), F(pciem_bar_indexed, data, BITS, 0xff00),
-		F(pciem_bar_indexed, command, BITS, 0x60) } },
+		F(pciem_bar_indexed, select, THIS, 0x1f), F(pciem_bar_indexed, data, THIS, 0xff00),
+		F(pciem_bar_indexed, command, THIS, 0x60), F(pciem_bar_indexed, read, BITS, 0x20), F(pciem_bar_indexed, write, BITS, 0x40) } },
 	{ CALL(PCIEM_BAR_PROGRAM), sizeof(struct pciem_bar_program), OWNERS, {
 		HEAD(pciem_bar_program), F(pciem_bar_program, func, FUNC, 0), F(pciem_bar_program, bar_index, BAR, 0),
 		F(pciem_bar_program, on, UPTO, 2), F(pciem_bar_program, offset, PLACE, 0), F(pciem_bar_program, length, UPTO, 64),
@@ -165,9 +166,9 @@ static const struct call {
 	{ CALL(PCIEM_WATCH), sizeof(struct pciem_watch), OWNERS, {
 		HEAD(pciem_watch), F(pciem_watch, func, FUNC, 0), F(pciem_watch, bar_index, BAR, 0), F(pciem_watch, width, POWER, 3),
 		F(pciem_watch, offset, PLACE, 0), F(pciem_watch, flags, UPTO, 1) } },
-	{ CALL(PCIEM_UNWATCH), sizeof(struct pciem_unwatch), OWNERS, { HEAD(pciem_unwatch), F(pciem_unwatch, id, UPTO, 8) } },
+	{ CALL(PCIEM_UNWATCH), sizeof(struct pciem_unwatch), OWNERS, { HEAD(pciem_unwatch), F(pciem_unwatch, id, UPTO, 64) } },
 	{ CALL(PCIEM_WATCH_INFO), sizeof(struct pciem_watch_info), OWNERS, {
-		HEAD(pciem_watch_info), F(pciem_watch_info, id, UPTO, 8) } },
+		HEAD(pciem_watch_info), F(pciem_watch_info, id, UPTO, 64) } },
 	{ CALL(PCIEM_ATOMIC), sizeof(struct pciem_atomic), OWNERS, {
 		HEAD(pciem_atomic), F(pciem_atomic, func, FUNC, 0), F(pciem_atomic, op_type, UPTO, 8), F(pciem_atomic, width, POWER, 3),
 		F(pciem_atomic, iova, IOVA, 0), F(pciem_atomic, operand, BITS, 0xffffffff), F(pciem_atomic, compare, UPTO, 1) } },
@@ -198,6 +199,7 @@ static const struct call {
 		F(pciem_bar_bytes, data, BYTES, 8192) } },
 };
 
+/* Somebody else's BAR, from the start of a page or not. */
 static uint64_t some_phys(struct rng *r)
 {
 	struct pciem_bar_info info = { .bar_index = below(r, 2) };
@@ -207,16 +209,31 @@ static uint64_t some_phys(struct rng *r)
 	return info.phys_addr + below(r, BAR_BYTES);
 }
 
+/* What the driver has mapped for that owner, or may have. */
+static uint64_t some_iova(struct rng *r, int owner)
+{
+	struct pciem_dma_map_entry entries[16];
+	struct pciem_dma_maps maps = { .size = sizeof(maps), .count = ARRAY_SIZE(entries), .entries = (uintptr_t)entries };
+	uint64_t page = below(r, 24), inside = one_in(r, 2) ? 0 : below(r, 512) * 8;
+
+	if (one_in(r, 4) || ioctl(owner, PCIEM_DMA_MAPS, &maps) || !maps.count)
+		return IOVA_BASE + page * 4096 + inside;
+	return entries[page % (maps.count < ARRAY_SIZE(entries) ? maps.count : ARRAY_SIZE(entries))].iova + inside;
+}
+
 static void *rows(struct rng *r, enum kind kind)
 {
+	static void (*const filler[])(struct rng *r, char *at) = {
+		[STEPS] = fill_steps, [RULES] = fill_rules, [IGNORES] = fill_ignores, [CAPABILITY] = fill_capability, [MASK] = fill_mask,
+	};
 	char *at = buffer(r, FUZZ_ROWS * sizeof(struct pciem_seq_step));
 	struct rng mine = { draw(r) };	/* the array may end early, at a fault */
 
-	guarded(kind == STEPS ? fill_steps : kind == RULES ? fill_rules : fill_ignores, &mine, at);
+	guarded(filler[kind], &mine, at);
 	return at;
 }
 
-static uint64_t value_of(struct rng *r, const struct call *call, const struct field *f)
+static uint64_t value_of(struct rng *r, const struct call *call, const struct field *f, int fd)
 {
 	if (one_in(r, f->kind == SIZE ? 64 : 16))
 		return border(r);
@@ -225,6 +242,8 @@ static uint64_t value_of(struct rng *r, const struct call *call, const struct fi
 		return call->size;
 	case STEP_SIZE:
 		return sizeof(struct pciem_seq_step);
+	case THIS:
+		return f->arg;
 	case UPTO:
 		return below(r, f->arg + 1);
 	case BITS:
@@ -234,11 +253,11 @@ static uint64_t value_of(struct rng *r, const struct call *call, const struct fi
 	case BAR:
 		return one_in(r, 4) ? below(r, 8) : 0;
 	case PLACE:
-		return below(r, BAR_BYTES) & -(1ULL << below(r, 13));
+		return (one_in(r, 4) ? DIRECT_PAGE + below(r, 4096) : below(r, BAR_BYTES)) & -(1ULL << below(r, 13));
 	case POWER:
 		return 1ULL << below(r, f->arg + 1);
 	case IOVA:
-		return IOVA_BASE + below(r, 24) * 4096 + (one_in(r, 2) ? 0 : below(r, 512) * 8);
+		return some_iova(r, fd);
 	case PHYS:
 		return some_phys(r);
 	case SLOT:
@@ -250,6 +269,8 @@ static uint64_t value_of(struct rng *r, const struct call *call, const struct fi
 	case STEPS:
 	case RULES:
 	case IGNORES:
+	case CAPABILITY:
+	case MASK:
 		return (uintptr_t)rows(r, f->kind);
 	case ANY:
 		break;
@@ -268,16 +289,14 @@ static void keep(struct rng *r, unsigned long nr, int result)
 		pool_put(INSTANCES, r, result);
 }
 
-void call_any(struct rng *r)
+static int make(struct rng *r, const struct call *call, int fd)
 {
-	const struct call *call = &calls[below(r, ARRAY_SIZE(calls))];
-	int fd = one_in(r, 24) ? pool_pick_any(r) : pool_pick(call->pool, r);
 	const struct field *f;
 	char arg[4096] = { 0 };
 	int result;
 
 	for (f = call->fields; f < call->fields + ARRAY_SIZE(call->fields) && f->bytes; f++) {
-		uint64_t value = value_of(r, call, f);
+		uint64_t value = value_of(r, call, f, fd);
 
 		memcpy(arg + f->offset, &value, f->bytes);
 	}
@@ -287,9 +306,41 @@ void call_any(struct rng *r)
 	if (call->nr == PCIEM_DMA_MODE)
 		((struct pciem_dma_mode *)arg)->mode &= ~PCIEM_DMA_MODE_DIRECT;
 	result = ioctl(fd, call->nr, one_in(r, 64) ? buffer(r, 64) : arg);
-	keep(r, call->nr, result);
 	__atomic_fetch_add(&counts[call - calls].made, 1, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&counts[call - calls].succeeded, result >= 0, __ATOMIC_RELAXED);
+	if (result >= 0)
+		__atomic_fetch_add(&counts[call - calls].succeeded, 1, __ATOMIC_RELAXED);
+	else if (errno < ERRORS)
+		__atomic_fetch_add(&counts[call - calls].refused[errno], 1, __ATOMIC_RELAXED);
+	return result;
+}
+
+static const struct call *call_of(unsigned long nr)
+{
+	const struct call *call = calls;
+
+	while (call->nr != nr)
+		call++;
+	return call;
+}
+
+void call_any(struct rng *r)
+{
+	/* What a device does all day comes more often than what ends its life. */
+	static const unsigned long daily[] = {
+		PCIEM_INJECT_IRQ, PCIEM_INTX, PCIEM_DMA, PCIEM_DMA_INDIRECT, PCIEM_DMA_ATOMIC, PCIEM_ATOMIC, PCIEM_P2P, PCIEM_AER_INJECT,
+		PCIEM_SEQ_START, PCIEM_SEQ_PUSH, PCIEM_SEQ_PUSH, PCIEM_INJECT, PCIEM_WATCH, PCIEM_UNWATCH, PCIEM_WATCH_INFO, PCIEM_MONITOR_CREATE,
+	};
+	const struct call *call = one_in(r, 2) ? call_of(daily[below(r, ARRAY_SIZE(daily))]) : &calls[below(r, ARRAY_SIZE(calls))];
+	int fd = one_in(r, 24) ? pool_pick_any(r) : pool_pick(call->pool, r);
+
+	if (call->nr == PCIEM_REMOVE && !one_in(r, 4))
+		return;
+	keep(r, call->nr, make(r, call, fd));
+}
+
+void call_one(struct rng *r, unsigned long nr, int owner)
+{
+	make(r, call_of(nr), owner);
 }
 
 void calls_count(void)
@@ -299,48 +350,15 @@ void calls_count(void)
 
 void calls_counted(void)
 {
-	unsigned int i;
+	const struct count *count;
+	unsigned int i, error, most;
 
-	for (i = 0; i < ARRAY_SIZE(calls); i++)
-		printf("  %-24s%-9s %8lu of %8lu succeeded\n", calls[i].name, calls[i].pool == MONITORS ? "monitor" : "", counts[i].succeeded,
-		       counts[i].made);
-}
-
-void call_device(struct rng *r)
-{
-	struct pciem_create_device create = { .flags = one_in(r, 4) };
-	struct pciem_set_config ids = { .vendor_id = 0x1db7, .device_id = 0x0e10, .class_code = { 0, 0, 0xff } };
-	struct pciem_add_bar bar = { .flags = one_in(r, 2) ? 4 : 0, .size = BAR_BYTES };
-	struct pciem_add_capability cap = { .cap_type = PCIEM_CAP_PCIE };
-	struct pciem_add_capability msi = {
-		.cap_type = PCIEM_CAP_MSI, .msi = { .num_vectors_log2 = below(r, 6), .has_64bit = one_in(r, 2), .has_masking = one_in(r, 2) },
-	};
-	struct pciem_add_capability msix = {
-		.cap_type = PCIEM_CAP_MSIX, .msix = { .table_offset = 0x4000, .pba_offset = 0x5000, .table_size = 8 },
-	};
-	int fd = open("/dev/pciem", O_RDWR | O_CLOEXEC), instance;
-	unsigned int steps = below(r, 8);
-
-	ioctl(fd, PCIEM_CREATE_DEVICE, &create);
-	ioctl(fd, PCIEM_SET_CONFIG, &ids);
-	ioctl(fd, PCIEM_ADD_BAR, &bar);
-	ioctl(fd, PCIEM_ADD_CAPABILITY, &cap);
-	ioctl(fd, PCIEM_ADD_CAPABILITY, one_in(r, 3) ? &msi : &msix);
-	/* The rest of its description, and its bringing up, may be other operations'. */
-	if (steps > 0) {
-		instance = ioctl(fd, PCIEM_REGISTER);
-		if (instance >= 0) {
-			uint32_t *at = mmap(NULL, 4096, PROT_WRITE, MAP_SHARED, instance, 0);
-
-			if (at != MAP_FAILED) {
-				*at = 0x010000ed;	/* what the test driver looks for */
-				munmap(at, 4096);
-			}
-			pool_put(INSTANCES, r, instance);
-		}
+	for (i = 0; i < ARRAY_SIZE(calls); i++) {
+		count = &counts[i];
+		for (error = most = 1; error < ERRORS; error++)
+			if (count->refused[error] > count->refused[most])
+				most = error;
+		printf("  %-24s%-9s %8lu of %8lu succeeded; most others: %s\n", calls[i].name, calls[i].pool == MONITORS ? "monitor" : "",
+		       count->succeeded, count->made, strerrorname_np(most));
 	}
-	if (steps > 1)
-		ioctl(fd, PCIEM_START);
-	pool_put(OWNERS, r, fd);
-	pool_put(EVENTS, r, eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
 }

@@ -35,8 +35,9 @@ static void command_text(struct rng *r, char *text, size_t room)
 {
 	unsigned int width = 1U << below(r, 4), offset = below(r, 0x10000) & -width;
 
-	switch (below(r, 16)) {
+	switch (below(r, 20)) {
 	case 0:
+	case 18:
 		snprintf(text, room, "irq request %u %s", 1 + (unsigned int)below(r, 8), one_in(r, 3) ? "intx" : one_in(r, 2) ? "msi" : "msix");
 		break;
 	case 1:
@@ -50,6 +51,8 @@ static void command_text(struct rng *r, char *text, size_t room)
 		break;
 	case 4:
 	case 5:
+	case 16:
+	case 17:
 		snprintf(text, room, "dma alloc %u %s", 1 + (unsigned int)below(r, 65536),
 			 (const char *[]) { "coherent", "to-device", "from-device", "both" }[below(r, 4)]);
 		break;

@@ -15,6 +15,9 @@
 
 #define FUZZ_THREADS	4
 #define FUZZ_ROWS	16
+#define BAR_BYTES	0x10000
+#define DIRECT_PAGE	0x8000		/* in a BAR: where accesses may not trap */
+#define CAPABILITY_BYTES	96
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 /* ------------------------------------------------------------ random.c: choices */
@@ -56,17 +59,22 @@ void guarded(void (*touch)(struct rng *r, char *at), struct rng *r, char *at);
 
 /* Any call, with arguments that mostly make sense. */
 void call_any(struct rng *r);
+/* This one, of that owner. */
+void call_one(struct rng *r, unsigned long nr, int owner);
 /* Before the first round, and after the last: which calls got through, and how often. */
 void calls_count(void);
 void calls_counted(void);
-/* A device as the test driver wants it, from open to START, in an owner's place. */
-void call_device(struct rng *r);
-/* Fills a call's array of FUZZ_ROWS elements. */
+/* Fills a call's array of FUZZ_ROWS elements, or of CAPABILITY_BYTES bytes. */
 void fill_steps(struct rng *r, char *at);
 void fill_rules(struct rng *r, char *at);
 void fill_ignores(struct rng *r, char *at);
+void fill_capability(struct rng *r, char *at);
+void fill_mask(struct rng *r, char *at);
 
-/* --------------------------------- memory.c, descriptors.c, driver.c: everything else */
+/* ----------------------- device.c, memory.c, descriptors.c, driver.c: everything else */
+
+/* From open to START, or less, in an owner's place. */
+void call_device(struct rng *r);
 
 void memory_map(struct rng *r);
 void memory_unmap(struct rng *r);

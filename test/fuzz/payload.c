@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The arrays that calls take: steps of a sequence, injected faults, ignored ranges. */
+/* The arrays that calls take: steps of a sequence, injected faults, ignored ranges; and capabilities. */
 #include <string.h>
 
 #include "fuzz.h"
@@ -124,4 +124,31 @@ void fill_ignores(struct rng *r, char *at)
 			.bar_index = below(r, 2), .offset = below(r, 64) * 64, .length = 1 + below(r, 64),
 			.stride = 64 + below(r, 64), .count = 1 + below(r, 32), .reserved = one_in(r, 32),
 		};
+}
+
+/* In either list: what the kernel knows, and what it does not. */
+void fill_capability(struct rng *r, char *at)
+{
+	static const uint16_t ids[] = {
+		0x01,	/* power management; of the extended: AER */
+		0x03, 0x05, 0x09, 0x0b, 0x10, 0x11, 0x1b, 0x24, 0xff,
+	};
+	unsigned int i;
+
+	for (i = 0; i < CAPABILITY_BYTES; i++)
+		at[i] = one_in(r, 3) ? draw(r) : 0;
+	at[0] = ids[below(r, ARRAY_SIZE(ids))];
+	at[1] = 0;
+	at[2] = one_in(r, 8) ? draw(r) : 2;	/* version 2, no link */
+	at[3] = 0;
+}
+
+/* Of a capability's bits, never of its header's. */
+void fill_mask(struct rng *r, char *at)
+{
+	unsigned int i;
+
+	memset(at, 0, 4);
+	for (i = 4; i < CAPABILITY_BYTES; i++)
+		at[i] = one_in(r, 2) ? draw(r) : 0;
 }
