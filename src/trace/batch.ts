@@ -2,6 +2,8 @@
 import { Column64 } from './column64.js'
 import { flagCoalesced } from './event.js'
 
+const coalescedBit = Math.log2(flagCoalesced)
+
 export const maxEvents = 1024
 
 /** Events of one EVENTS frame as columns. */
@@ -46,15 +48,17 @@ export class EventBatch {
 
   /** One look at all entries, for whoever wants to know the above. */
   survey(): void {
-    const { count, sort, seq } = this
+    const { count } = this
+    const { lo: shapes, hi: flags } = this.sort
+    const { lo, hi } = this.seq
     const kinds = this.kinds.fill(0)
-    const upper = seq.hi[0]!
-    let next = seq.lo[0]!
+    for (let i = 0; i < count; i++) kinds[shapes[i]! & 0xff]!++
+    const upper = hi[0]!
+    let next = lo[0]!
     let broken = 0
     for (let i = 0; i < count; i++) {
-      kinds[sort.lo[i]! & 0xff]!++
-      broken |= (seq.lo[i]! ^ next) | (seq.hi[i]! ^ upper)
-      next += (sort.hi[i]! & flagCoalesced) !== 0 ? 2 : 1
+      broken |= (lo[i]! ^ next) | (hi[i]! ^ upper)
+      next += 1 + ((flags[i]! >>> coalescedBit) & 1)
     }
     this.inSequence = broken === 0 && next < 2 ** 32
     this.nextLo = next

@@ -17,6 +17,8 @@ export function maxColumnBytes(n: number): number {
 }
 
 export const maxDictionary = 256
+/** No column has more entries. */
+export const maxEntries = 65536
 
 /** Bits of an index into a dictionary of `size` values. */
 export function indexBits(size: number): number {

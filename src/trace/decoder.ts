@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // From frames back to events. What a segment's events refer to is kept for that segment only.
 import { EventBatch, type EventsPayload, maxEvents } from './batch.js'
-import { BatchDecoder } from './batch-decoder.js'
+import { decodeBatch } from './batch-decoder.js'
 import { maxSegmentBytes } from './blobs.js'
 import { BadPayload } from './errors.js'
 import { flagDataLost, kindNames, kindNumbers, noBar, type TraceEvent } from './event.js'
@@ -21,7 +21,6 @@ export class EventDecoder {
   readonly batch = new EventBatch()
   /** events of each kind, in all batches so far */
   readonly counts = new Float64Array(256)
-  readonly #decoder = new BatchDecoder()
   readonly #homeSlot: number
   readonly #lenient: boolean
   readonly keepsData: boolean
@@ -65,7 +64,7 @@ export class EventDecoder {
     this.#enter(segment)
     const payload: EventsPayload = { segment, count, seq: u64Field(map.seq, 'seq'), time: u64Field(map.time, 'time'), columns }
     if (map.blob !== undefined) payload.blob = uintField(map.blob, 'blob', maxSegmentBytes)
-    this.#decoder.decode(payload, this.batch)
+    decodeBatch(payload, this.batch)
     this.#check()
   }
 

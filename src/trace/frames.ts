@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A trace is a row of msgpack ext values, a frame each. Kind, length and place of a frame stand
 // under its checksum, as its payload does; what stands before the checksum is compared literally.
-import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib'
+import { constants, crc32, deflateRawSync, inflateRawSync } from 'node:zlib'
 import { Packr, Unpackr } from 'msgpackr'
 import { BadPayload } from './errors.js'
 import { checkShape } from './payload-shape.js'
@@ -26,6 +26,9 @@ const mostInflation = 1032
 
 /** Payloads shorter than this are not worth a try at compression. */
 const minCompress = 96
+/** A block of deflate that holds bytes as they are: a byte that says so, and the length twice (RFC 1951, 3.2.4). */
+const storedHeadBytes = 5
+const mostStored = 0xffff
 /** A sixteenth must be saved. */
 const leastGainShift = 4
 
@@ -49,13 +52,16 @@ export type Payload = Record<string, unknown>
 /** Frames are put together here, unless they are longer. One encoding thread, and no call that waits. */
 const scratch = Buffer.allocUnsafeSlow(64 << 10)
 
-/** One whole frame, ready to be appended to the file; valid until the next call. */
-export function encodeFrame(kind: number, tag: number, ordinal: number, payload: object, compress: boolean): Buffer {
+/**
+ * One whole frame, ready to be appended to the file; valid until the next call. The payload's last `tail` bytes look
+ * random: they are stored, for to deflate them would cost more than all the rest and gain little.
+ */
+export function encodeFrame(kind: number, tag: number, ordinal: number, payload: object, compress: boolean, tail = 0): Buffer {
   const raw = packr.pack(payload)
   let body: Buffer = raw
   let codec: number = codecNone
   if (compress && raw.length >= minCompress) {
-    const deflated = deflateRawSync(raw, { level: 1 })
+    const deflated = tail > 0 && tail <= mostStored ? deflateWithTail(raw, raw.length - tail) : deflateRawSync(raw, { level: 1 })
     // what hardly shrinks would only be slow to read
     if (deflated.length < raw.length - (raw.length >> leastGainShift)) {
       body = deflated
@@ -68,6 +74,17 @@ export function encodeFrame(kind: number, tag: number, ordinal: number, payload:
   body.copy(frame, headBytes)
   putHead(frame, { kind, codec, tag, ordinal, length: body.length, rawLength: raw.length })
   return frame
+}
+
+/** One deflate stream of two parts: what stands before `at`, and a stored block of the rest. A short window is set up fast. */
+function deflateWithTail(raw: Buffer, at: number): Buffer {
+  const head = deflateRawSync(raw.subarray(0, at), { level: 3, windowBits: 13, memLevel: 6, finishFlush: constants.Z_SYNC_FLUSH })
+  const length = raw.length - at
+  const block = Buffer.allocUnsafe(storedHeadBytes)
+  block[0] = 1
+  block.writeUInt16LE(length, 1)
+  block.writeUInt16LE(length ^ 0xffff, 3)
+  return Buffer.concat([head, block, raw.subarray(at)])
 }
 
 function putHead(frame: Buffer, head: FrameHead): void {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { PciemError } from '../errors.js'
 import { EventBatch, maxEvents } from './batch.js'
-import { BatchEncoder } from './batch-encoder.js'
+import { encodeBatch, randomTail } from './batch-encoder.js'
 import type { Column64 } from './column64.js'
 import { BlobTable, maxBlobBytes } from './blobs.js'
 import { contextShift, flagCoalesced, kindNames, kindNumbers, noBar, record, recordToEvent, type TraceEvent } from './event.js'
@@ -40,7 +40,6 @@ export class TraceWriter {
   readonly #tag: number
   readonly #compress: boolean
   readonly #batch = new EventBatch()
-  readonly #encoder = new BatchEncoder()
   readonly #blobs = new BlobTable()
   readonly #homeSlot: number
   readonly #counts = new Float64Array(kindNames.length)
@@ -98,7 +97,7 @@ export class TraceWriter {
     const shape = view.getUint32(start + record.kind, true)
     const kind = shape & 0xff
     if (kind === readCompletion && this.#coalesce(view, start, slot)) return
-    if (kind === 0 || kind >= markKind) return this.append(recordToEvent(view, start, slot))
+    if (kind === 0 || kind >= markKind) return this.#rareRecord(view, start, slot)
     const dataLength = view.getUint32(start + record.dataLen, true)
     const batch = this.#batch
     if (batch.count === maxEvents) this.flush()
@@ -125,6 +124,12 @@ export class TraceWriter {
       batch.hasSlots = true
     }
     if (data !== 0 && this.#blobs.unwrittenBytes >= blobFrameBytes) this.flush()
+  }
+
+  #rareRecord(view: DataView, start: number, slot: number): void {
+    const event = recordToEvent(view, start, slot)
+    this.append(event)
+    if (event.kind === 'mark') this.#sync()
   }
 
   /** One event, from wherever it comes. */
@@ -157,6 +162,7 @@ export class TraceWriter {
   /** A mark behind the events so far; it is on the disk when this returns. */
   mark(text: string): void {
     this.#special({ ...this.#now('mark'), data: Buffer.from(text) })
+    this.#sync()
   }
 
   /** `count` transactions are missing here. */
@@ -196,7 +202,8 @@ export class TraceWriter {
     if (!this.#segmentOpen) this.#openSegment(first)
     const unwritten = this.#blobs.takeUnwritten()
     if (unwritten) this.#dataFrame(unwritten)
-    this.#frame(frameKinds.events, this.#encoder.encode(batch), this.#compress)
+    const payload = encodeBatch(batch)
+    this.#frame(frameKinds.events, payload, this.#compress, randomTail(payload))
     this.#flushed += batch.count
     batch.clear()
     if (++this.#framesInSegment >= segmentFrames || this.#blobs.bytes >= segmentBytes) this.#closeSegment()
@@ -298,7 +305,6 @@ export class TraceWriter {
     const data = event.data ?? new Uint8Array(0)
     const text = Buffer.from(data.buffer, data.byteOffset, data.length).toString()
     this.#frame(frameKinds.mark, { ...fields, text }, false)
-    this.#sync()
   }
 
   #now(kind: 'mark' | 'lost'): TraceEvent {
@@ -348,9 +354,9 @@ export class TraceWriter {
     else if (attempt && codec !== codecDeflate) this.#storeData = stubbornFrames
   }
 
-  #frame(kind: number, payload: object, compress: boolean): number {
+  #frame(kind: number, payload: object, compress: boolean, tail = 0): number {
     if (this.#failure) throw this.#failure
-    const frame = encodeFrame(kind, this.#tag, this.#ordinal, payload, compress)
+    const frame = encodeFrame(kind, this.#tag, this.#ordinal, payload, compress, tail)
     try {
       this.#file.append(frame)
     } catch (error) {

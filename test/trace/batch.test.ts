@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, it } from 'vitest'
 import { EventBatch, maxEvents } from '../../src/trace/batch.js'
-import { BatchDecoder } from '../../src/trace/batch-decoder.js'
-import { BatchEncoder } from '../../src/trace/batch-encoder.js'
+import { decodeBatch } from '../../src/trace/batch-decoder.js'
+import { encodeBatch } from '../../src/trace/batch-encoder.js'
 import type { Column64 } from '../../src/trace/column64.js'
 
 const words = ['seq', 'time', 'cause', 'addr', 'value'] as const
@@ -35,9 +35,7 @@ function fill(batch: EventBatch, next: () => number, count: number, bits: bigint
 const whole = (column: Column64, count: number): bigint[] => Array.from({ length: count }, (_, i) => column.at(i))
 
 describe('a batch of events', () => {
-  // One coder for all, as in a recording: what one batch left behind must not show in the next.
-  const encoder = new BatchEncoder()
-  const decoder = new BatchDecoder()
+  // The same memory for all, as in a recording: what one batch left behind must not show in the next.
   const before = new EventBatch()
   const after = new EventBatch()
 
@@ -47,7 +45,7 @@ describe('a batch of events', () => {
       const count = round % 4 === 0 ? maxEvents : 1 + ((next() >>> 8) % maxEvents)
       fill(before, next, count, bits)
       before.survey()
-      decoder.decode(structuredClone(encoder.encode(before)), after)
+      decodeBatch(structuredClone(encodeBatch(before)), after)
       expect(after.count).toBe(count)
       expect(whole(after.sort, count)).toEqual(whole(before.sort, count))
       for (const name of words) expect(whole(after[name], count)).toEqual(whole(before[name], count))
@@ -57,12 +55,12 @@ describe('a batch of events', () => {
   it('is decoded as if nothing had been before it, though that was broken', () => {
     fill(before, random(1), maxEvents, 64n)
     before.survey()
-    const broken = structuredClone(encoder.encode(before))
+    const broken = structuredClone(encodeBatch(before))
     broken.columns.value = broken.columns.value!.subarray(0, -1)
-    expect(() => decoder.decode(broken, after)).toThrow('ends too early')
+    expect(() => decodeBatch(broken, after)).toThrow('ends too early')
     fill(before, random(2), maxEvents, 16n)
     before.survey()
-    decoder.decode(structuredClone(encoder.encode(before)), after)
+    decodeBatch(structuredClone(encodeBatch(before)), after)
     for (const name of words) expect(whole(after[name], maxEvents)).toEqual(whole(before[name], maxEvents))
   })
 })
