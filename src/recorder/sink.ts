@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Where a recording goes: to files as it happens, or into memory until it ends.
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, rmSync, statSync } from 'node:fs'
 import { parse, join } from 'node:path'
 import { PciemError, exitCodes } from '../errors.js'
+import { compactTrace } from '../trace/compact.js'
 import type { TraceHeader } from '../trace/header.js'
 import type { TraceNotes } from '../trace/notes.js'
 import type { BoundDriver, TraceTotals } from '../trace/totals.js'
@@ -49,6 +50,8 @@ export class FileSink implements Sink {
   #part = 0
   #openedAt: number
   #before = { events: 0, bytes: 0, lost: 0n }
+  /** of the last file, once it has ended */
+  #endBytes: number | undefined
 
   /** `header` is asked for anew for each file. Throws PciemError (EEXIST without `force`). */
   constructor(
@@ -67,7 +70,7 @@ export class FileSink implements Sink {
   }
 
   get bytes(): number {
-    return this.#before.bytes + this.#writer.bytes
+    return this.#before.bytes + (this.#endBytes ?? this.#writer.bytes)
   }
 
   appendRecord(view: DataView, start: number, length: number, slot?: number): void {
@@ -102,7 +105,7 @@ export class FileSink implements Sink {
   }
 
   end(reason: string): TraceTotals {
-    const totals = this.#writer.end(reason)
+    const totals = this.#finish(reason)
     return { ...totals, events: this.#before.events + totals.events, lost: this.#before.lost + totals.lost }
   }
 
@@ -111,13 +114,21 @@ export class FileSink implements Sink {
   }
 
   #rotate(reason: string, keep: number, nowMs: number): void {
-    const { events, lost } = this.#writer.end(reason)
+    const { events, lost } = this.#finish(reason)
     this.#before = { events: this.#before.events + events, bytes: this.bytes, lost: this.#before.lost + lost }
+    this.#endBytes = undefined
     this.#part++
     this.#openedAt = nowMs
     this.#writer = this.#open()
     if (this.#part >= keep) rmSync(partPath(this.path, this.#part - keep), { force: true })
     for (const driver of this.#drivers) this.#writer.driver(driver)
+  }
+
+  #finish(reason: string): TraceTotals {
+    const path = partPath(this.path, this.#part)
+    const totals = compactTrace(path, this.#writer.end(reason))
+    this.#endBytes = statSync(path).size
+    return totals
   }
 
   #open(): TraceWriter {
