@@ -95,7 +95,7 @@ fuzz: build
 
 .PHONY: fuzz-trace
 fuzz-trace: dist/.built
-	@PCIEM_FUZZ_INPUTS=$(or $(PCIEM_FUZZ_INPUTS),1000000) npx vitest run --project unit test/trace/fuzz.test.ts </dev/null
+	@scripts/fuzz-trace.sh
 
 .PHONY: bench
 bench: build

@@ -144,12 +144,14 @@ function rawPayload(piece: Piece, random: Random): Buffer {
 }
 
 /** Sound frames are needed again and again. */
-const sound = new Map<string, Buffer>()
+const soundFrames = new WeakMap<Piece, Map<string, Buffer>>()
 
 function soundFrame(piece: Piece, ordinal: number, codec: number): Buffer {
-  const key = `${piece.ordinal} ${ordinal} ${codec}`
-  let frame = sound.get(key)
-  if (!frame) sound.set(key, (frame = assemble(piece, ordinal, codec)))
+  let frames = soundFrames.get(piece)
+  if (!frames) soundFrames.set(piece, (frames = new Map()))
+  const key = `${ordinal} ${codec}`
+  let frame = frames.get(key)
+  if (!frame) frames.set(key, (frame = assemble(piece, ordinal, codec)))
   return frame
 }
 
