@@ -287,18 +287,25 @@ function drawLatency(ctx, app, row) {
   const bottom = row.y + row.h - 8
   const room = row.h - 34
   const yOf = (ns) => bottom - ((Math.log10(ns) - low) / (high - low)) * room
+  ctx.fillStyle = c.faint
+  for (let power = low; power <= high; power++) ctx.fillRect(gutter, Math.round(yOf(10 ** power)), pixels, 1)
+  for (const { series, colour, from, to } of shown) drawPoints(ctx, app, { series, colour, from, to, pixels, yOf })
   ctx.font = app.smallFont
   ctx.textAlign = 'left'
-  for (let power = low; power <= high; power++) {
-    ctx.fillStyle = c.faint
-    ctx.fillRect(gutter, Math.round(yOf(10 ** power)), pixels, 1)
-    ctx.fillStyle = c.dim
-    if (power > low || high - low < 3) ctx.fillText(duration(10 ** power), gutter + 4, yOf(10 ** power) - 6)
-  }
+  for (let power = low + 1; power <= high; power++) label(ctx, app, duration(10 ** power), gutter + 4, yOf(10 ** power) - 7)
   ctx.font = app.font
-  for (const { series, colour, from, to } of shown) drawPoints(ctx, app, { series, colour, from, to, pixels, yOf })
   let x = 0
   for (const { series, colour, title } of shown) if (series.values.length > 0) x += caption(ctx, app, row, title, x, colour) + 18
+}
+
+/** A text in front of what may be drawn there. */
+function label(ctx, app, text, x, y) {
+  ctx.fillStyle = app.colours.panel
+  ctx.globalAlpha = 0.8
+  ctx.fillRect(x - 2, y - 6, ctx.measureText(text).width + 4, 12)
+  ctx.globalAlpha = 1
+  ctx.fillStyle = app.colours.dim
+  ctx.fillText(text, x, y)
 }
 
 function drawPoints(ctx, app, { series, colour, from, to, pixels, yOf }) {

@@ -47,6 +47,7 @@ function prepare(meta, buffer) {
 /** What is in view and what is chosen; all that changes either goes through here. */
 class Page {
   #waiting = false
+  #moved = false
 
   constructor(app) {
     this.app = app
@@ -64,6 +65,7 @@ class Page {
     const ratio = devicePixelRatio || 1
     const across = this.overview.parentElement.clientWidth
     this.#waiting = false
+    if (this.#moved) this.#follow()
     app.width = this.canvas.parentElement.clientWidth
     const ctx = sized(this.canvas, app.width, app.height, ratio)
     drawTimeline(ctx, app)
@@ -85,6 +87,7 @@ class Page {
     const middle = (t0 + t1) / 2
     app.t0 = Math.min(Math.max(middle - width / 2, app.full.t0), app.full.t1 - width)
     app.t1 = app.t0 + width
+    this.#moved = true
     hideTip()
     this.redraw()
   }
@@ -142,6 +145,13 @@ class Page {
     this.app.colours = readColours()
     this.table.render(true)
     this.redraw()
+  }
+
+  /** The list goes where the timeline is, unless it shows what is chosen there. */
+  #follow() {
+    const { selected, trace, t0, t1 } = this.app
+    this.#moved = false
+    if (selected < 0 || trace.time[selected] < t0 || trace.time[selected] > t1) this.table.follow(t0)
   }
 
   #showList() {

@@ -55,14 +55,23 @@ export function createTable(scroller, app, choose) {
   })
   scroller.addEventListener('scroll', () => render(false))
 
+  /** Brings a line to the top. */
+  function scrollTo(place) {
+    spacer.style.height = `${pixels()}px`
+    scroller.scrollTop = pixels() < mostPixels ? place * rowHeight : (place / Math.max(1, lastFirst())) * span()
+  }
+
   return {
     render,
+    /** Begins with the first event at or after a time. */
+    follow(t) {
+      scrollTo(lowerBound(app.lists.all.times, t))
+      render(false)
+    },
     /** Brings the event, or the one after it, into the middle. */
     show(i) {
       const at = lowerBound(app.lists.all.events, i)
-      const place = at - Math.floor(scroller.clientHeight / rowHeight / 2)
-      spacer.style.height = `${pixels()}px`
-      scroller.scrollTop = pixels() < mostPixels ? place * rowHeight : (place / Math.max(1, lastFirst())) * span()
+      scrollTo(at - Math.floor(scroller.clientHeight / rowHeight / 2))
       render(true)
     },
   }
