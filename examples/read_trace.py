@@ -6,7 +6,7 @@ import json, struct, sys, zlib
 import msgpack
 
 KINDS = ("? cfg-read cfg-write mmio-read mmio-write io-read io-write mmio-read-request mmio-read-completion dma-read dma-write dma-atomic "
-         "p2p-read p2p-write irq dma-map dma-unmap dma-sync reset power bind unbind remove fault").split()
+         "p2p-read p2p-write irq dma-map dma-unmap dma-sync reset power bind unbind remove fault mark lost watch").split()
 SYNC, U64 = b"\xd7PCIeM\r\n", (1 << 64) - 1
 
 def frames(data):
@@ -22,30 +22,26 @@ def frames(data):
         yield kind, msgpack.unpackb(body, strict_map_key=False), tag
         at, ordinal = end, ordinal + 1
 
-def varint(data, at):
-    value = shift = 0
-    while True:
-        value |= (data[at] & 127) << shift
-        at, shift = at + 1, shift + 7
-        if data[at - 1] < 128:
-            return value, at
-
 def column(data, n):
     if data is None:
         return [0] * n
-    coding, at, out = data[0], 1, []
-    if coding == 2:
-        k, at = varint(data, at)
-        words = []
-        for _ in range(k):
-            word, at = varint(data, at)
-            words.append(word)
-        bits = 1 if k <= 2 else 2 if k <= 4 else 4 if k <= 16 else 8
+    at, out = 1, []
+
+    def varint():
+        nonlocal at
+        value = shift = 0
+        while data[at] > 127:
+            value, at, shift = value | (data[at] & 127) << shift, at + 1, shift + 7
+        at += 1
+        return value | data[at - 1] << shift
+
+    if data[0] == 2:
+        words = [varint() for _ in range(varint())]
+        bits = 1 if len(words) <= 2 else 2 if len(words) <= 4 else 4 if len(words) <= 16 else 8
         return [words[data[at + i * bits // 8] >> (i * bits % 8) & ((1 << bits) - 1)] for i in range(n)]
     while len(out) < n:
-        value, at = varint(data, at)
-        run, at = (n, at) if coding == 0 else (1, at) if coding == 1 else varint(data, at)
-        out += [value] * run
+        value = varint()
+        out += [value] * (n if data[0] == 0 else 1 if data[0] == 1 else varint())
     return out
 
 def unzigzag(z):
@@ -83,5 +79,18 @@ def events(data):
                 yield e
                 seq += 2 if flags & 0x8000 else 1
 
-for event in events(open(sys.argv[1], "rb").read()):
+def joined(events):
+    request = None
+    for e in events:
+        if request and e["kind"] == "mmio-read-completion" and (e["slot"], e["seq"], e["cause"]) == (request["slot"], request["seq"] + 1, request["seq"]):
+            e = {**request, "kind": "mmio-read", "value": e["value"], "flags": request["flags"] | 0x8000, "latency": e["time"] - request["time"]}
+        elif request:
+            yield request
+        request = e if e["kind"] == "mmio-read-request" else None
+        if not request:
+            yield e
+    if request:
+        yield request
+
+for event in joined(events(open(sys.argv[1], "rb").read())):
     print(json.dumps(event))

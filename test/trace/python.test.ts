@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // A reader in another language, written from docs/trace-format.md: what it reads is what ours reads.
 import { spawnSync } from 'node:child_process'
+import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { contextOf } from '../../src/trace/event.js'
+import { contextOf, type EventKind, kindNumbers, type TraceEvent } from '../../src/trace/event.js'
 import { textOf } from '../../src/trace/format.js'
 import { mergeTraces } from '../../src/trace/merge.js'
 import { TraceReader } from '../../src/trace/reader.js'
@@ -32,6 +33,7 @@ function byPython(path: string): string[] {
   })
 }
 
+const blank: Omit<TraceEvent, 'kind' | 'seq' | 'time'> = { slot: 3, func: 0, bar: 0, width: 4, cause: 0n, context: 0, cpu: 0, pid: 0, flags: 0, addr: 0n, value: 0n, latency: 0n }
 const classes = ['device', 'task', 'softirq', 'hardirq', 'nmi']
 
 function byUs(path: string): string[] {
@@ -47,10 +49,26 @@ function byUs(path: string): string[] {
 }
 
 describe('a reader in Python', { timeout: 60_000 }, () => {
-  it.each(['test/trace/golden-v1.pciem', 'traces/nvme-6.1.pciem', 'traces/nvme-6.12.pciem'])('reads the same from %s', (name) => {
+  it.each(['test/trace/golden-v1.pciem', ...readdirSync(file('traces')).filter((name) => name.endsWith('.pciem')).map((name) => `traces/${name}`)])('reads the same from %s', (name) => {
     const lines = byPython(file(name))
     expect(lines.length).toBeGreaterThan(10)
     expect(lines).toEqual(byUs(file(name)))
+  })
+
+  it('reads the same of every kind and every coding', () => {
+    const path = dir.path('kinds.pciem')
+    const writer = TraceWriter.create(path, sampleHeader())
+    const { 'mark': _, 'lost': __, ...kinds } = kindNumbers
+    Object.keys(kinds).forEach((kind, i) => {
+      for (let k = 0; k < 40; k++) {
+        const seq = BigInt(i * 40 + k + 1)
+        const value = [3n, BigInt(k % 2), BigInt(k % 4) << 40n, BigInt(k % 16), BigInt(k) << 20n][i % 5]!
+        writer.append({ ...blank, kind: kind as EventKind, seq, time: seq * 1000n + BigInt(k * k), value, addr: BigInt(k >> 3), pid: k, ...(kind === 'watch' && { data: Buffer.from('mov %eax,(%rdi)') }) })
+      }
+      writer.flush()
+    })
+    writer.end('stopped')
+    expect(byPython(path)).toEqual(byUs(path))
   })
 
   it('reads the same from a trace of two devices, with losses', () => {
