@@ -100,6 +100,7 @@ fuzz-trace: dist/.built
 .PHONY: bench
 bench: build
 	@$(vm) --mem 2G --device edu -- scripts/bench.sh
+	@scripts/bench-trace.sh
 
 .PHONY: soak
 soak: build

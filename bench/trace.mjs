@@ -156,7 +156,7 @@ try {
   const sample = events.slice(0, 50_000)
   events = undefined
   process.stdout.write(`${once.byteLength / record.size} events ${source ?? 'of made-up NVMe commands'}, without data; best of 5, CPU time of one thread, the disk left out\n`)
-  if (source) process.stdout.write(`${'as it was recorded, a frame every 50 ms'.padEnd(44)} ${' '.repeat(21)} ${reading(source, (reader) => summarizeTrace(reader).bytesPerEvent).toFixed(2).padStart(8)} bytes/event\n`)
+  if (source) process.stdout.write(`${'as it was recorded'.padEnd(44)} ${' '.repeat(21)} ${reading(source, (reader) => summarizeTrace(reader).bytesPerEvent).toFixed(2).padStart(8)} bytes/event\n`)
   ours(once, view, join(folder, 'small.pciem'))
   const full = source ?? join(folder, 'full.pciem')
   if (!source) writeWithPages(full, view)

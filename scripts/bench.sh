@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# bench.sh: all measurements, one after the other; `make bench` runs it in a virtual machine that has QEMU's
+# bench.sh: all measurements that need a kernel, one after the other; `make bench` runs it in a virtual machine that has QEMU's
 # edu device. Emulated guests have emulated times: compare rows of one run, not runs.
 set -eu
 
@@ -78,9 +78,6 @@ mmiotrace
 title 'DMA'
 node bench/dma.mjs | sed 's/^/  /'
 replayed
-title 'Encoding and decoding of traces'
-node bench/trace.mjs | sed 's/^/  /'
-node bench/trace.mjs traces/nvme-6.12.pciem | sed 's/^/  /'
 title "The kernel's NVMe driver on the model"
 pciem run nvme size=128M -- node bench/nvme-fio.mjs | sed 's/^/  /'
 prompted
