@@ -3,15 +3,17 @@ import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import type { EventKind } from '../../src/trace/event.js'
+import { frameKinds, headBytes } from '../../src/trace/frames.js'
 import { TraceReader } from '../../src/trace/reader.js'
 import { isWhole, verifyTrace } from '../../src/trace/verify.js'
 
 const folder = fileURLToPath(new URL('../../traces/', import.meta.url))
 const names = readdirSync(folder).filter((name) => name.endsWith('.pciem'))
 
-/** What each driver's trace has besides what every one has. */
+/** What each trace has besides what every one has. */
 const kindsOf: Record<string, EventKind[]> = {
   nvme: ['dma-map', 'dma-read', 'dma-write', 'dma-unmap'],
+  'nvme-io': ['dma-map', 'dma-read', 'dma-write', 'dma-unmap'],
   exar_serial: ['mmio-read'],
   e1000: ['mmio-read'],
   'pci-endpoint-test': ['dma-map', 'dma-write', 'dma-unmap'],
@@ -19,7 +21,16 @@ const kindsOf: Record<string, EventKind[]> = {
 
 describe('traces/', () => {
   it('has each driver on both kernels', () => {
-    expect(names.sort()).toEqual(Object.keys(kindsOf).flatMap((driver) => [`${driver}-6.1.pciem`, `${driver}-6.12.pciem`]).sort())
+    expect(names.sort()).toEqual(Object.keys(kindsOf).flatMap((what) => [`${what}-6.1.pciem`, `${what}-6.12.pciem`]).sort())
+  })
+
+  it.each(['nvme-io-6.1.pciem', 'nvme-io-6.12.pciem'])('%s takes six bytes an event at most, and nine before deflate', (name) => {
+    const reader = TraceReader.open(`${folder}${name}`)
+    const frames = [...reader.frames()].filter(({ head }) => head.kind === frameKinds.events).map(({ head }) => head)
+    reader.close()
+    const bytes = (of: 'length' | 'rawLength') => frames.reduce((sum, head) => sum + headBytes + head[of], 0) / reader.totals!.events
+    expect(bytes('length')).toBeLessThan(6)
+    expect(bytes('rawLength')).toBeLessThan(9)
   })
 
   for (const name of names) {
@@ -31,14 +42,14 @@ describe('traces/', () => {
       const kinds = [...reader.events()].map(({ kind }) => kind)
       const comms = reader.notes().comms.map(({ comm }) => comm)
       reader.close()
-      const [, driver, kernel] = /^(.*)-(\d+\.\d+)\.pciem$/.exec(name)!
+      const [, what, kernel] = /^(.*)-(\d+\.\d+)\.pciem$/.exec(name)!
       expect(header.kernel.release.startsWith(`${kernel}.`)).toBe(true)
       expect(header.kernel.cpus).toBe(1)
       expect(header.devices[0]!.snapshot!.mappings).toEqual([])
-      expect(header.devices[0]!.functions[0]!.driver).toMatchObject({ name: driver })
+      expect(header.devices[0]!.functions[0]!.driver).toMatchObject({ name: what === 'nvme-io' ? 'nvme' : what })
       expect(header.devices[0]!.functions[0]!.driver!.buildId).toMatch(/^[0-9a-f]{40}$/)
       expect(header.devices[0]!.snapshot!.seq).toBeLessThan(first!.seq + 1n)
-      for (const kind of ['bind', 'cfg-write', 'mmio-write', 'irq', 'unbind', 'remove', ...kindsOf[driver!]!]) expect(kinds).toContain(kind)
+      for (const kind of ['bind', 'cfg-write', 'mmio-write', 'irq', 'unbind', 'remove', ...kindsOf[what!]!]) expect(kinds).toContain(kind)
       expect(comms).toContain('node')
     })
   }
