@@ -127,7 +127,8 @@ export class FileSink implements Sink {
   #finish(reason: string): TraceTotals {
     const path = partPath(this.path, this.#part)
     const totals = compactTrace(path, this.#writer.end(reason))
-    this.#endBytes = statSync(path).size
+    const file = statSync(path, { throwIfNoEntry: false })
+    if (file?.isFile()) this.#endBytes = file.size
     return totals
   }
 

@@ -16,8 +16,8 @@ const notesRows = 4096
 
 /** Puts a complete trace in full frames, in its place. It stays as it is where that does not pay, or cannot be done; returns what its END says now. */
 export function compactTrace(path: string, totals: TraceTotals): TraceTotals {
-  const file = lstatSync(path)
-  if (!file.isFile() || file.nlink > 1 || file.size > mostBytes) return totals
+  const file = lstatSync(path, { throwIfNoEntry: false })
+  if (!file?.isFile() || file.nlink > 1 || file.size > mostBytes) return totals
   const copy = `${path}.${process.pid}.tmp`
   try {
     const compacted = copied(path, copy, totals)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { chmodSync, existsSync, linkSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, linkSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { afterAll, describe, expect, it } from 'vitest'
 import { compactTrace } from '../../src/trace/compact.js'
 import type { TraceEvent } from '../../src/trace/event.js'
@@ -71,6 +71,14 @@ describe('a recording of small frames', () => {
     const said = why.startsWith('does not') ? { ...totals, lastTime: totals.lastTime + 1n } : totals
     expect(compactTrace(name(path), said)).toBe(said)
     expect(readFileSync(path)).toEqual(bytes)
+  })
+
+  it('that is gone, or is a device file, is nothing to care for', () => {
+    const { path, totals } = recorded('gone.pciem', 10, 7)
+    rmSync(path)
+    expect(compactTrace(path, totals)).toBe(totals)
+    expect(compactTrace('/dev/null', totals)).toBe(totals)
+    expect(existsSync(path)).toBe(false)
   })
 
   it.skipIf(process.getuid?.() === 0)('stays as it is in a folder of somebody else', () => {
