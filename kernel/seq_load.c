@@ -146,7 +146,6 @@ static void action_find_cause(struct pciem_seq *seq, struct seq_step *step, u64 
 static void step_link(struct pciem_seq *seq, const struct pciem_seq_step *u, struct seq_data *data)
 {
 	struct seq_step *step = list_first_entry(&seq->free, struct seq_step, queue);
-	struct seq_lane *lane = &seq->lanes[u->lane];
 
 	list_del(&step->queue);
 	*step = (struct seq_step) {
@@ -171,11 +170,8 @@ static void step_link(struct pciem_seq *seq, const struct pciem_seq_step *u, str
 		list_add_tail(&step->queue, &seq->maps[u->func]);
 		return;
 	}
-	list_add_tail(&step->queue, &lane->steps);
-	if (list_empty(&lane->used))
-		list_add_tail(&lane->used, &seq->lanes_used);
+	pciem_seq_lane_append(seq, step);
 	hlist_add_head(&step->by_index, &seq->index_hash[hash_64(u->index, seq->index_bits)]);
-	seq->expects++;
 	if (!(u->flags & PCIEM_SEQ_OPTIONAL)) {
 		list_add_tail(&step->open, &seq->open);
 		seq->pending++;

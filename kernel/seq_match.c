@@ -2,14 +2,8 @@
 /*
  * Finds the step that a driver's access fulfils, and takes it.
  *
- * A lane is what one context did in the recording. Live contexts are bound to lanes
- * loosely: a work item runs in another kworker each time, so an access first tries
- * the lane where its context was last, then all others in the order of the trace.
- *
  * Locking in this file: seq->lock, which pciem_seq_match() takes.
  */
-#include <linux/hash.h>
-
 #include "sequencer.h"
 
 #define PASS_DEPTH	64		/* optional and unordered steps that one access may pass */
@@ -76,65 +70,38 @@ static struct seq_step *lane_find(struct pciem_seq *seq, struct seq_lane *lane,
 	return NULL;
 }
 
-static struct seq_lane *context_lane(struct pciem_seq *seq, u32 context)
+/* Among the lanes of a list: the earliest step that live fulfils, and the earliest near miss. */
+static void lanes_find(struct pciem_seq *seq, struct hlist_head *lanes, struct seq_lane *own,
+		       const struct seq_live *live, struct seq_step **best, struct seq_step **near)
 {
-	u32 i = hash_32(context, ilog2(SEQ_CONTEXTS));
+	struct seq_step *step, *close;
+	struct seq_lane *lane;
 
-	if (!seq->contexts[i].valid || seq->contexts[i].context != context)
-		return NULL;
-	return &seq->lanes[seq->contexts[i].lane];
-}
-
-static void context_bind(struct pciem_seq *seq, u32 context, u16 lane)
-{
-	u32 i = hash_32(context, ilog2(SEQ_CONTEXTS));
-
-	seq->contexts[i].context = context;
-	seq->contexts[i].lane = lane;
-	seq->contexts[i].valid = true;
+	hlist_for_each_entry(lane, lanes, by_head) {
+		close = NULL;
+		step = lane == own ? NULL : lane_find(seq, lane, live, &close);
+		if (step && (!*best || step->index < (*best)->index))
+			*best = step;
+		if (close && (!*near || close->index < (*near)->index))
+			*near = close;
+	}
 }
 
 static struct seq_step *any_find(struct pciem_seq *seq, struct seq_lane *own,
 				 const struct seq_live *live, struct seq_step **near)
 {
-	struct seq_step *step, *best = NULL, *close, *best_close = NULL;
-	struct seq_lane *lane;
+	struct seq_step *best = NULL, *best_close = NULL;
 
 	if (own) {
 		best = lane_find(seq, own, live, near);
 		if (best)
 			return best;
 	}
-	list_for_each_entry(lane, &seq->lanes_used, used) {
-		close = NULL;
-		step = lane == own ? NULL : lane_find(seq, lane, live, &close);
-		if (step && (!best || step->index < best->index))
-			best = step;
-		if (close && (!best_close || close->index < best_close->index))
-			best_close = close;
-	}
+	lanes_find(seq, pciem_seq_lanes_waiting(seq, live), own, live, &best, &best_close);
+	lanes_find(seq, &seq->passable, own, live, &best, &best_close);
 	if (!*near)
 		*near = best_close;
 	return best;
-}
-
-static bool repeat_fits(const struct seq_repeat *r, const struct seq_live *live)
-{
-	return r->valid && live->op == PCIEM_SEQ_EXPECT_MMIO_READ && r->func == live->func &&
-	       r->bar == live->bar && r->addr == live->addr && r->width == live->width;
-}
-
-static struct seq_repeat *repeat_find(struct pciem_seq *seq, struct seq_lane *own,
-				      const struct seq_live *live)
-{
-	struct seq_lane *lane;
-
-	if (own && repeat_fits(&own->repeat, live))
-		return &own->repeat;
-	list_for_each_entry(lane, &seq->lanes_used, used)
-		if (repeat_fits(&lane->repeat, live))
-			return &lane->repeat;
-	return NULL;
 }
 
 void pciem_seq_settle(struct pciem_seq *seq, struct seq_step *step, u64 at)
@@ -171,22 +138,16 @@ static void step_take(struct pciem_seq *seq, struct seq_step *step, const struct
 			break;
 		if (!(skipped->flags & PCIEM_SEQ_OPTIONAL))
 			continue;
-		list_del_init(&skipped->queue);
-		seq->expects--;
+		pciem_seq_lane_drop(seq, skipped);
 		seq->skipped++;
 		pciem_seq_settle(seq, skipped, 0);
 	}
-	list_del_init(&step->queue);
-	seq->expects--;
+	pciem_seq_lane_drop(seq, step);
 	seq->matched++;
 	if (step_fit(seq, step, live) == FIT_RENAMED)
 		seq->renamed++;
-	lane->repeat = (struct seq_repeat) {
-		.valid = step->op == PCIEM_SEQ_EXPECT_MMIO_READ && step->flags & PCIEM_SEQ_REPEAT,
-		.func = step->func, .bar = step->bar, .width = step->width,
-		.addr = step->addr, .value = step->value,
-	};
-	context_bind(seq, live->context, step->lane);
+	pciem_seq_lane_repeat(seq, lane, step);
+	pciem_seq_lane_bind(seq, live->context, step->lane);
 	seq->progress = lane->since = ktime_get_mono_fast_ns();
 }
 
@@ -196,23 +157,18 @@ static bool step_too_soon(struct pciem_seq *seq, const struct seq_step *step,
 {
 	const struct seq_lane *lane = &seq->lanes[step->lane];
 
-	return step->delay_us && repeat_fits(&lane->repeat, live) &&
+	return step->delay_us && pciem_seq_repeat_fits(&lane->repeat, live) &&
 	       ktime_get_mono_fast_ns() - lane->since < step->delay_us * (u64)NSEC_PER_USEC;
-}
-
-static struct seq_step *lane_head(struct seq_lane *lane)
-{
-	return lane ? list_first_entry_or_null(&lane->steps, struct seq_step, queue) : NULL;
 }
 
 /* Nothing fits: say why. */
 static void match_failed(struct pciem_seq *seq, struct seq_lane *own, struct seq_step *near,
 			 const struct seq_live *live, struct seq_match *m)
 {
-	struct seq_step *step = near ?: lane_head(own) ?: pciem_seq_oldest(seq);
+	struct seq_step *step = near ?: pciem_seq_lane_head(own) ?: pciem_seq_oldest(seq);
 
 	m->pushes = seq->pushes;
-	if (!near && !seq->last_pushed && (!seq->expects || (own && !lane_head(own)))) {
+	if (!near && !seq->last_pushed && (!seq->expects || (own && !pciem_seq_lane_head(own)))) {
 		m->outcome = SEQ_DRY;
 		return;
 	}
@@ -231,9 +187,9 @@ static void match_failed(struct pciem_seq *seq, struct seq_lane *own, struct seq
 
 static void match_locked(struct pciem_seq *seq, const struct seq_live *live, struct seq_match *m)
 {
-	struct seq_lane *own = context_lane(seq, live->context);
+	struct seq_lane *own = pciem_seq_lane_of(seq, live->context);
 	struct seq_step *step, *near = NULL;
-	const struct seq_repeat *repeat;
+	struct seq_lane *repeating;
 
 	if (!pciem_seq_running(seq)) {
 		m->outcome = SEQ_REFUSED;
@@ -246,13 +202,13 @@ static void match_locked(struct pciem_seq *seq, const struct seq_live *live, str
 		m->answer = step->value;
 		return;
 	}
-	repeat = step ? &seq->lanes[step->lane].repeat : repeat_find(seq, own, live);
-	if (!repeat) {
+	repeating = step ? &seq->lanes[step->lane] : pciem_seq_lane_repeating(seq, own, live);
+	if (!repeating) {
 		match_failed(seq, own, near, live, m);
 		return;
 	}
 	seq->folded++;
-	m->answer = repeat->value;
+	m->answer = repeating->repeat.value;
 }
 
 void pciem_seq_match(struct pciem_seq *seq, const struct seq_live *live, struct seq_match *m)

@@ -114,15 +114,12 @@ static void seq_init_lists(struct pciem_seq *seq)
 	INIT_LIST_HEAD(&seq->free);
 	INIT_LIST_HEAD(&seq->open);
 	INIT_LIST_HEAD(&seq->actions);
-	INIT_LIST_HEAD(&seq->lanes_used);
 	for (i = 0; i < PCIEM_MAX_FUNCTIONS; i++)
 		INIT_LIST_HEAD(&seq->maps[i]);
 	for (i = 0; i < seq->window; i++)
 		list_add_tail(&seq->steps[i].queue, &seq->free);
-	for (i = 0; i < SEQ_LANES; i++) {
+	for (i = 0; i < SEQ_LANES; i++)
 		INIT_LIST_HEAD(&seq->lanes[i].steps);
-		INIT_LIST_HEAD(&seq->lanes[i].used);
-	}
 }
 
 int pciem_seq_start(struct pciem_slot *slot, const struct pciem_seq_start *arg)

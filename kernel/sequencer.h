@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the files of the sequencer share: sequencer.c (begin and end), seq_load.c,
+ * What the files of the sequencer share: sequencer.c (begin and end), seq_load.c, seq_lane.c,
  * seq_match.c (driver accesses), seq_action.c (device actions), seq_rename.c (IOVAs),
  * seq_echo.c (identifiers), seq_report.c.
  *
@@ -19,6 +19,7 @@
 
 #define SEQ_LANES	1024
 #define SEQ_CONTEXTS	256
+#define SEQ_PLACE_BITS	9
 #define SEQ_RECENT	4096
 #define SEQ_PAIRS	16384
 #define SEQ_DATA_MAX	SZ_256M
@@ -68,7 +69,8 @@ struct seq_repeat {
 
 struct seq_lane {
 	struct list_head steps;
-	struct list_head used;		/* in seq->lanes_used, once it had a step */
+	struct hlist_node by_head;	/* in seq->heads, by its first step's register, or in seq->passable */
+	struct hlist_node by_repeat;	/* in seq->repeats, by the register, while there is a repeat */
 	struct seq_repeat repeat;
 	u64 since;			/* when it last went on: repetitions do not count */
 };
@@ -137,7 +139,10 @@ struct pciem_seq {
 	u32 index_bits;
 	u8 *scratch;			/* PCIEM_DMA_CHUNK bytes; of who is pumping */
 
-	struct list_head free, open, actions, lanes_used;
+	struct list_head free, open, actions;
+	/* How lanes are found at once: who waits for an access of which register. */
+	struct hlist_head heads[1 << SEQ_PLACE_BITS], repeats[1 << SEQ_PLACE_BITS];
+	struct hlist_head passable;	/* lanes whose first step may be passed by */
 	struct list_head maps[PCIEM_MAX_FUNCTIONS];
 	u32 used;			/* steps */
 	u32 expects;			/* of them, in lanes */
@@ -193,6 +198,17 @@ bool pciem_seq_running(struct pciem_seq *seq);					/* lock */
 /* seq_match.c */
 void pciem_seq_match(struct pciem_seq *seq, const struct seq_live *live, struct seq_match *m);
 void pciem_seq_settle(struct pciem_seq *seq, struct seq_step *step, u64 at);	/* lock */
+
+/* seq_lane.c; all under lock */
+void pciem_seq_lane_append(struct pciem_seq *seq, struct seq_step *step);
+void pciem_seq_lane_drop(struct pciem_seq *seq, struct seq_step *step);
+void pciem_seq_lane_repeat(struct pciem_seq *seq, struct seq_lane *lane, const struct seq_step *step);
+struct seq_step *pciem_seq_lane_head(struct seq_lane *lane);
+struct hlist_head *pciem_seq_lanes_waiting(struct pciem_seq *seq, const struct seq_live *live);
+struct seq_lane *pciem_seq_lane_repeating(struct pciem_seq *seq, struct seq_lane *own, const struct seq_live *live);
+bool pciem_seq_repeat_fits(const struct seq_repeat *r, const struct seq_live *live);
+struct seq_lane *pciem_seq_lane_of(struct pciem_seq *seq, u32 context);
+void pciem_seq_lane_bind(struct pciem_seq *seq, u32 context, u16 lane);
 
 /* seq_action.c */
 void pciem_seq_pump(struct pciem_seq *seq);
