@@ -154,6 +154,8 @@ enum pciem_seq_result pciem_seq_access(struct pciem_access *acc)
 	at = access_emit(acc, live.kind);
 	if (m.step)
 		seq_settle(seq, m.step, at);
+	else if (m.settled)
+		pciem_seq_pump(seq);
 	return PCIEM_SEQ_SERVED;
 }
 

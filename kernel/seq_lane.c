@@ -10,16 +10,9 @@
  *
  * Locking in this file: seq->lock.
  */
-#include <linux/hash.h>
-
 #include "sequencer.h"
 
 #define PASSABLE	(PCIEM_SEQ_OPTIONAL | PCIEM_SEQ_UNORDERED)
-
-static u32 place_hash(u8 func, u8 bar, u64 addr)
-{
-	return hash_64(addr ^ (u64)bar << 48 ^ (u64)func << 56, SEQ_PLACE_BITS);
-}
 
 struct seq_step *pciem_seq_lane_head(struct seq_lane *lane)
 {
@@ -34,7 +27,7 @@ static void lane_file(struct pciem_seq *seq, struct seq_lane *lane)
 	hlist_del_init(&lane->by_head);
 	if (head)
 		hlist_add_head(&lane->by_head, head->flags & PASSABLE ? &seq->passable :
-			       &seq->heads[place_hash(head->func, head->bar, head->addr)]);
+			       &seq->heads[seq_place(head->func, head->bar, head->addr)]);
 }
 
 void pciem_seq_lane_append(struct pciem_seq *seq, struct seq_step *step)
@@ -62,7 +55,7 @@ void pciem_seq_lane_drop(struct pciem_seq *seq, struct seq_step *step)
 /* The lanes, apart from seq->passable, whose next step live may fulfil. */
 struct hlist_head *pciem_seq_lanes_waiting(struct pciem_seq *seq, const struct seq_live *live)
 {
-	return &seq->heads[place_hash(live->func, live->bar, live->addr)];
+	return &seq->heads[seq_place(live->func, live->bar, live->addr)];
 }
 
 /* -------------------------------------------------------------------- repeats */
@@ -77,7 +70,7 @@ void pciem_seq_lane_repeat(struct pciem_seq *seq, struct seq_lane *lane, const s
 	hlist_del_init(&lane->by_repeat);
 	if (lane->repeat.valid)
 		hlist_add_head(&lane->by_repeat,
-			       &seq->repeats[place_hash(step->func, step->bar, step->addr)]);
+			       &seq->repeats[seq_place(step->func, step->bar, step->addr)]);
 }
 
 bool pciem_seq_repeat_fits(const struct seq_repeat *r, const struct seq_live *live)
@@ -94,7 +87,7 @@ struct seq_lane *pciem_seq_lane_repeating(struct pciem_seq *seq, struct seq_lane
 
 	if (own && pciem_seq_repeat_fits(&own->repeat, live))
 		return own;
-	hlist_for_each_entry(lane, &seq->repeats[place_hash(live->func, live->bar, live->addr)],
+	hlist_for_each_entry(lane, &seq->repeats[seq_place(live->func, live->bar, live->addr)],
 			     by_repeat)
 		if (pciem_seq_repeat_fits(&lane->repeat, live))
 			return lane;

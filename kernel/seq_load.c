@@ -14,7 +14,7 @@
 #include "sequencer.h"
 
 #define STEP_FLAGS	(PCIEM_SEQ_OPTIONAL | PCIEM_SEQ_REPEAT | PCIEM_SEQ_NO_COMPARE | \
-			 PCIEM_SEQ_UNORDERED | PCIEM_RF_DIR_MASK | PCIEM_RF_COHERENT)
+			 PCIEM_SEQ_UNORDERED | PCIEM_SEQ_COALESCE | PCIEM_RF_DIR_MASK | PCIEM_RF_COHERENT)
 #define LINK_BATCH	64	/* steps linked with interrupts off */
 
 static bool op_is_expect(u8 op)
@@ -22,11 +22,21 @@ static bool op_is_expect(u8 op)
 	return op <= PCIEM_SEQ_EXPECT_DMA_MAP;
 }
 
+/* An index that really goes forward, and nothing else that is forgiven. */
+static bool step_index_valid(const struct pciem_seq_step *u)
+{
+	if (!(u->flags & PCIEM_SEQ_COALESCE))
+		return !u->from && !u->modulo && !u->cause;
+	return u->op == PCIEM_SEQ_EXPECT_MMIO_WRITE && u->width <= 4 && u->cause < u->index &&
+	       !(u->flags & (PCIEM_SEQ_OPTIONAL | PCIEM_SEQ_UNORDERED)) &&
+	       u->from < u->modulo && u->value < u->modulo && u->from != u->value;
+}
+
 static int step_check_expect(struct pciem_func *f, const struct pciem_seq_step *u)
 {
 	u64 end = PCIEM_CONFIG_SIZE;
 
-	if (u->lane >= SEQ_LANES || u->data_len || u->nr_fields || u->cause ||
+	if (u->lane >= SEQ_LANES || u->data_len || u->nr_fields || !step_index_valid(u) ||
 	    (u->delay_us && u->op != PCIEM_SEQ_EXPECT_MMIO_READ))
 		return -EINVAL;
 	if (u->op == PCIEM_SEQ_EXPECT_DMA_MAP)
@@ -53,7 +63,7 @@ static int step_check_action(const struct pciem_seq_step *u)
 			return -EINVAL;
 	} else if (dma ? !u->data_len || u->data_len > PCIEM_DMA_CHUNK : u->data_len || u->nr_fields)
 		return -EINVAL;
-	if (u->flags & PCIEM_SEQ_UNORDERED)
+	if (u->flags & (PCIEM_SEQ_UNORDERED | PCIEM_SEQ_COALESCE) || u->from || u->modulo)
 		return -EINVAL;
 	if (u->nr_fields > SEQ_FIELDS || (u->nr_fields && u->flags & PCIEM_SEQ_NO_COMPARE))
 		return -EINVAL;
@@ -151,7 +161,7 @@ static void step_link(struct pciem_seq *seq, const struct pciem_seq_step *u, str
 	*step = (struct seq_step) {
 		.index = u->index, .addr = u->addr, .value = u->value, .mask = u->mask,
 		.data = data, .data_len = u->data_len, .flags = u->flags,
-		.delay_us = u->delay_us,
+		.delay_us = u->delay_us, .from = u->from, .modulo = u->modulo,
 		.lane = u->lane, .op = u->op, .func = u->func, .width = u->width,
 		.bar = u->op == PCIEM_SEQ_EXPECT_CFG_WRITE ? 0xff : u->bar,
 	};
@@ -170,7 +180,12 @@ static void step_link(struct pciem_seq *seq, const struct pciem_seq_step *u, str
 		list_add_tail(&step->queue, &seq->maps[u->func]);
 		return;
 	}
-	pciem_seq_lane_append(seq, step);
+	if (u->flags & PCIEM_SEQ_COALESCE) {
+		step->cause_seq = u->cause;
+		pciem_seq_index_append(seq, step);
+	} else {
+		pciem_seq_lane_append(seq, step);
+	}
 	hlist_add_head(&step->by_index, &seq->index_hash[hash_64(u->index, seq->index_bits)]);
 	if (!(u->flags & PCIEM_SEQ_OPTIONAL)) {
 		list_add_tail(&step->open, &seq->open);

@@ -195,6 +195,8 @@ static void match_locked(struct pciem_seq *seq, const struct seq_live *live, str
 		m->outcome = SEQ_REFUSED;
 		return;
 	}
+	if (pciem_seq_index_take(seq, live, m, &near))
+		return;
 	step = any_find(seq, own, live, &near);
 	if (step && !step_too_soon(seq, step, live)) {
 		step_take(seq, step, live);

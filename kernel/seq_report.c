@@ -104,6 +104,7 @@ static void status_count(struct pciem_seq *seq, struct pciem_seq_status *st)
 	st->ignored = seq->ignored;
 	st->skipped = seq->skipped;
 	st->early = seq->early;
+	st->coalesced = seq->coalesced;
 	st->unexpected_maps = seq->unexpected_maps;
 	st->room = seq->window - seq->used;
 	st->pending = seq->pending;

@@ -118,6 +118,7 @@ static void seq_init_lists(struct pciem_seq *seq)
 		INIT_LIST_HEAD(&seq->maps[i]);
 	for (i = 0; i < seq->window; i++)
 		list_add_tail(&seq->steps[i].queue, &seq->free);
+	pciem_seq_index_init(seq);
 	for (i = 0; i < SEQ_LANES; i++)
 		INIT_LIST_HEAD(&seq->lanes[i].steps);
 }

@@ -11,6 +11,7 @@
 #ifndef PCIEM_SEQUENCER_H
 #define PCIEM_SEQUENCER_H
 
+#include <linux/hash.h>
 #include <linux/hrtimer.h>
 #include <linux/kallsyms.h>
 #include <linux/llist.h>
@@ -45,15 +46,16 @@ struct seq_echo {
 };
 
 struct seq_step {
-	struct list_head queue;		/* its lane, the actions, a function's maps, or the free ones */
+	struct list_head queue;		/* its lane, an indices bucket, the actions, a function's maps, or the free ones */
 	struct list_head open;		/* required expects, in order */
 	struct list_head causes;	/* of an expect: the actions it causes; of an action: its place there */
 	struct hlist_node by_index;	/* expects that have not been settled */
 	u64 index, addr, value, mask;
-	u64 cause_seq;			/* the live seq of the cause, once it is met */
+	u64 cause_seq;			/* the live seq of the cause, once it is met; of an index: the action's index */
 	u64 cause_time;			/* and when that was; 0: long ago */
 	struct seq_data *data;
 	u32 flags, data_len, delay_us;
+	u32 from, modulo;		/* of an index */
 	u16 lane;
 	u8 op, func, bar, width;
 	bool cause_met;
@@ -113,7 +115,8 @@ enum seq_outcome {
 
 struct seq_match {
 	enum seq_outcome outcome;
-	struct seq_step *step;		/* NULL: folded */
+	struct seq_step *step;		/* NULL: folded, or on the way to a step */
+	bool settled;			/* others, so actions may be due */
 	u64 answer;
 	u32 pushes;			/* SEQ_DRY: what had been pushed */
 	struct seq_divergence d;	/* SEQ_UNEXPECTED */
@@ -143,6 +146,7 @@ struct pciem_seq {
 	/* How lanes are found at once: who waits for an access of which register. */
 	struct hlist_head heads[1 << SEQ_PLACE_BITS], repeats[1 << SEQ_PLACE_BITS];
 	struct hlist_head passable;	/* lanes whose first step may be passed by */
+	struct list_head indices[1 << SEQ_PLACE_BITS];	/* COALESCE steps, by register, in order */
 	struct list_head maps[PCIEM_MAX_FUNCTIONS];
 	u32 used;			/* steps */
 	u32 expects;			/* of them, in lanes */
@@ -167,7 +171,8 @@ struct pciem_seq {
 	u32 next_echo;
 
 	bool low_told, done_told, tell_low, tell_done;
-	u64 matched, done, folded, renamed, ignored, skipped, early, unexpected_maps;
+	u64 matched, done, folded, renamed, ignored, skipped, early, coalesced;
+	u64 unexpected_maps;
 
 	struct mutex push_lock;
 	atomic64_t data_bytes;
@@ -182,6 +187,12 @@ struct pciem_seq {
 	char stack[SEQ_STACK_TEXT];
 	u32 stack_len;
 };
+
+/* The bucket of a register. */
+static inline u32 seq_place(u8 func, u8 bar, u64 addr)
+{
+	return hash_64(addr ^ (u64)bar << 48 ^ (u64)func << 56, SEQ_PLACE_BITS);
+}
 
 /* The slot's sequence, or NULL. Once there it stays as long as the slot. */
 static inline struct pciem_seq *pciem_slot_seq(const struct pciem_slot *slot)
@@ -198,6 +209,12 @@ bool pciem_seq_running(struct pciem_seq *seq);					/* lock */
 /* seq_match.c */
 void pciem_seq_match(struct pciem_seq *seq, const struct seq_live *live, struct seq_match *m);
 void pciem_seq_settle(struct pciem_seq *seq, struct seq_step *step, u64 at);	/* lock */
+
+/* seq_index.c; all under lock */
+void pciem_seq_index_init(struct pciem_seq *seq);
+void pciem_seq_index_append(struct pciem_seq *seq, struct seq_step *step);
+bool pciem_seq_index_take(struct pciem_seq *seq, const struct seq_live *live, struct seq_match *m,
+			  struct seq_step **near);
 
 /* seq_lane.c; all under lock */
 void pciem_seq_lane_append(struct pciem_seq *seq, struct seq_step *step);

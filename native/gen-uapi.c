@@ -135,7 +135,8 @@ static void constants(void)
 		PCIEM_SEQ_EXPECT_MMIO_WRITE, PCIEM_SEQ_EXPECT_DMA_MAP, PCIEM_SEQ_DO_DMA_WRITE,
 		PCIEM_SEQ_DO_DMA_READ, PCIEM_SEQ_DO_IRQ, PCIEM_SEQ_DO_WAIT, PCIEM_SEQ_DO_MARK,
 		PCIEM_SEQ_DO_DMA_ATOMIC,
-		PCIEM_SEQ_OPTIONAL, PCIEM_SEQ_REPEAT, PCIEM_SEQ_NO_COMPARE, PCIEM_SEQ_UNORDERED, PCIEM_SEQ_LAST,
+		PCIEM_SEQ_OPTIONAL, PCIEM_SEQ_REPEAT, PCIEM_SEQ_NO_COMPARE, PCIEM_SEQ_UNORDERED,
+		PCIEM_SEQ_COALESCE, PCIEM_SEQ_LAST,
 		PCIEM_SEQ_IDLE, PCIEM_SEQ_RUNNING, PCIEM_SEQ_DONE, PCIEM_SEQ_DIVERGED,
 		PCIEM_SEQ_STATE_DRY)
 	CONSTS(PCIEM_DIVERGED_VALUE, PCIEM_DIVERGED_ACCESS, PCIEM_DIVERGED_PAYLOAD,
@@ -191,13 +192,13 @@ static void structures(void)
 	STRUCT(pciem_dma_map_entry, iova, length, seq, flags, reserved)
 	STRUCT(pciem_dma_maps, size, func, count, reserved, entries)
 	STRUCT(pciem_seq_step, op, func, bar, width, flags, lane, data_len, index, cause, addr,
-		value, mask, data, nr_fields, delay_us, fields)
+		value, mask, data, nr_fields, delay_us, fields, from, modulo)
 	STRUCT(pciem_seq_field, offset, width, space)
 	STRUCT(pciem_seq_ignore, func, bar_index, offset, length, stride, count, reserved)
 	STRUCT(pciem_seq_start, size, window, hold_ns, nr_ignores, reserved, ignores)
 	STRUCT(pciem_seq_push, size, flags, count, step_size, steps)
 	STRUCT(pciem_seq_status, size, state, matched, done, pending, folded, renamed, ignored,
-		skipped, early, unexpected_maps, next_index, room, reason, index, kind, func, bar,
+		skipped, early, coalesced, unexpected_maps, next_index, room, reason, index, kind, func, bar,
 		width, cpu, pid, context, comm, addr, expected, actual, payload_offset,
 		expected_bytes, actual_bytes, payload_bytes, stack_len, stack)
 	STRUCT(pciem_atomic, size, func, op_type, width, iova, operand, compare, result, reserved)

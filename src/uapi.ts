@@ -258,6 +258,7 @@ export const PCIEM_SEQ_OPTIONAL = 256
 export const PCIEM_SEQ_REPEAT = 512
 export const PCIEM_SEQ_NO_COMPARE = 1024
 export const PCIEM_SEQ_UNORDERED = 2048
+export const PCIEM_SEQ_COALESCE = 4096
 export const PCIEM_SEQ_LAST = 1
 export const PCIEM_SEQ_IDLE = 0
 export const PCIEM_SEQ_RUNNING = 1
@@ -328,12 +329,12 @@ export const STRUCT = {
   pciem_mark: { sizeof: 16, size: 0, length: 4, text: 8 },
   pciem_dma_map_entry: { sizeof: 32, iova: 0, length: 8, seq: 16, flags: 24, reserved: 28 },
   pciem_dma_maps: { sizeof: 24, size: 0, func: 4, count: 8, reserved: 12, entries: 16 },
-  pciem_seq_step: { sizeof: 80, op: 0, func: 1, bar: 2, width: 3, flags: 4, lane: 8, data_len: 12, index: 16, cause: 24, addr: 32, value: 40, mask: 48, data: 56, nr_fields: 64, delay_us: 68, fields: 72 },
+  pciem_seq_step: { sizeof: 88, op: 0, func: 1, bar: 2, width: 3, flags: 4, lane: 8, data_len: 12, index: 16, cause: 24, addr: 32, value: 40, mask: 48, data: 56, nr_fields: 64, delay_us: 68, fields: 72, from: 80, modulo: 84 },
   pciem_seq_field: { sizeof: 8, offset: 0, width: 4, space: 6 },
   pciem_seq_ignore: { sizeof: 32, func: 0, bar_index: 4, offset: 8, length: 16, stride: 20, count: 24, reserved: 28 },
   pciem_seq_start: { sizeof: 32, size: 0, window: 4, hold_ns: 8, nr_ignores: 16, reserved: 20, ignores: 24 },
   pciem_seq_push: { sizeof: 24, size: 0, flags: 4, count: 8, step_size: 12, steps: 16 },
-  pciem_seq_status: { sizeof: 312, size: 0, state: 4, matched: 8, done: 16, pending: 24, folded: 32, renamed: 40, ignored: 48, skipped: 56, early: 64, unexpected_maps: 72, next_index: 80, room: 88, reason: 92, index: 96, kind: 104, func: 105, bar: 106, width: 107, cpu: 108, pid: 112, context: 116, comm: 120, addr: 136, expected: 144, actual: 152, payload_offset: 160, expected_bytes: 168, actual_bytes: 232, payload_bytes: 296, stack_len: 300, stack: 304 },
+  pciem_seq_status: { sizeof: 320, size: 0, state: 4, matched: 8, done: 16, pending: 24, folded: 32, renamed: 40, ignored: 48, skipped: 56, early: 64, coalesced: 72, unexpected_maps: 80, next_index: 88, room: 96, reason: 100, index: 104, kind: 112, func: 113, bar: 114, width: 115, cpu: 116, pid: 120, context: 124, comm: 128, addr: 144, expected: 152, actual: 160, payload_offset: 168, expected_bytes: 176, actual_bytes: 240, payload_bytes: 304, stack_len: 308, stack: 312 },
   pciem_atomic: { sizeof: 56, size: 0, func: 4, op_type: 8, width: 12, iova: 16, operand: 24, compare: 32, result: 40, reserved: 48 },
   pciem_p2p_allow: { sizeof: 24, size: 0, func: 4, peer_slot: 8, peer_func: 12, access: 16, reserved: 20 },
   pciem_inject_rule: { sizeof: 80, id: 0, func: 4, kind: 8, action: 12, bar_index: 16, reserved: 20, addr: 24, length: 32, value: 40, after: 48, count: 56, seen: 64, hits: 72 },

@@ -16,7 +16,7 @@ export interface SeqStep {
   lane: number
   /** position in the trace, strictly increasing */
   index: bigint
-  /** of an action: index of the expected access that must have matched, 0 none */
+  /** of an action: index of the expected access that must have matched; of a ring's index: of the action that filled the ring so far; 0 none */
   cause: bigint
   addr: bigint
   value: bigint
@@ -27,6 +27,9 @@ export interface SeqStep {
   delayUs?: number
   /** of a DMA action: identifiers in the payload that the device only hands back; sorted, disjoint */
   fields?: readonly SeqField[]
+  /** of a write with PCIEM_SEQ_COALESCE: the index before it, and how many entries the ring has */
+  from?: number
+  modulo?: number
 }
 
 /** An identifier of 1, 2, 4 or 8 bytes inside a payload; those of different spaces do not mix. */
@@ -56,6 +59,8 @@ export interface SeqStatus {
   skipped: bigint
   /** actions that ran on their cause alone */
   early: bigint
+  /** writes of a ring's index, more or fewer than recorded */
+  coalesced: bigint
   /** dma-maps that no expected one fitted */
   unexpectedMaps: bigint
   /** the oldest required step still open; null: none */
@@ -132,6 +137,10 @@ function marshal(steps: readonly SeqStep[]): { bytes: Uint8Array; address: bigin
     view.setBigUint64(at + step.addr, one.addr, true)
     view.setBigUint64(at + step.value, one.value, true)
     view.setBigUint64(at + step.mask, one.mask, true)
+    if (one.modulo) {
+      view.setUint32(at + step.from, one.from ?? 0, true)
+      view.setUint32(at + step.modulo, one.modulo, true)
+    }
     if (one.delayUs) view.setUint32(at + step.delay_us, one.delayUs, true)
     if (one.data && one.data.length > 0) {
       bytes.set(one.data, dataAt)
@@ -193,6 +202,7 @@ export function sequencerStatus(file: SlotFile): SeqStatus {
     ignored: u64(layout.ignored),
     skipped: u64(layout.skipped),
     early: u64(layout.early),
+    coalesced: u64(layout.coalesced),
     unexpectedMaps: u64(layout.unexpected_maps),
     nextIndex: orNull(u64(layout.next_index)),
     room: view.getUint32(layout.room, true),

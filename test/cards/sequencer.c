@@ -60,7 +60,7 @@ static void *model_run(void *arg)
 }
 
 /* whole: nothing was changed, so that all of it works. */
-static void session(int cmd, int whole)
+static void session_begin(int cmd, int whole)
 {
 	char out[4096] = "";
 
@@ -77,6 +77,11 @@ static void session(int cmd, int whole)
 	pread(cmd, out, sizeof(out) - 1, 0);
 	CHECK(!whole || strstr(out, "\"arrived\":true"), "the interrupt is: %s", out);
 	driver_command(cmd, "irq free");
+}
+
+static void session(int cmd, int whole)
+{
+	session_begin(cmd, whole);
 	driver_write(cmd, 0x1000, 4, 0xcafe);
 	CHECK(driver_read(cmd, 0x1004, 4) == 0 || !whole, "plain memory");
 	driver_command(cmd, "dma free 0");
@@ -355,6 +360,66 @@ static void unordered(void)
 	swap(len);
 }
 
+/* ------------------------------------------------------------- an index into a ring */
+
+/* From 0 by way of 2 and 5 to 1, of 8; 1 is the answer to what the device does behind 5. */
+static unsigned int index_steps(unsigned int at)
+{
+	uint64_t first = steps[at].index, i;
+	struct pciem_seq_step move = {
+		.op = PCIEM_SEQ_EXPECT_MMIO_WRITE, .width = 4, .addr = 0x1000, .mask = ~0U,
+		.flags = PCIEM_SEQ_COALESCE, .modulo = 8,
+	};
+	static const uint32_t to[] = { 2, 5, 1 };
+
+	for (i = 0; i < 3; i++) {
+		if (i == 2) {
+			steps[at] = (struct pciem_seq_step) { .op = PCIEM_SEQ_DO_MARK, .bar = 0xff, .index = first + i };
+			move.cause = first + i;
+			at++;
+		}
+		move.index = first + i + (i == 2);
+		move.value = to[i];
+		steps[at++] = move;
+		move.from = to[i];
+	}
+	return at;
+}
+
+static void moved(unsigned int count, const char *values, uint32_t state, uint64_t coalesced)
+{
+	int fd = player(count, PCIEM_SEQ_LAST), cmd = driver_open(fd);
+	struct pciem_seq_status st;
+	const char *value;
+
+	if (cmd >= 0) {
+		session_begin(cmd, 1);
+		for (value = values; *value; value++)
+			driver_write(cmd, 0x1000, 4, *value - '0');
+		close(cmd);
+	}
+	st = status_of(fd, NULL, 0);
+	CHECK(st.state == state && st.coalesced == coalesced, "%s: state %u coalesced %llu reason %u", values,
+	      st.state, (unsigned long long)st.coalesced, st.reason);
+	if (state == PCIEM_SEQ_DIVERGED)
+		CHECK(st.reason == PCIEM_DIVERGED_VALUE && st.addr == 0x1000, "%s: reason %u", values, st.reason);
+	close(fd);
+}
+
+static void index_moves(void)
+{
+	unsigned int count = index_steps(find(PCIEM_SEQ_EXPECT_MMIO_WRITE, 0x1000));
+
+	moved(count, "251", PCIEM_SEQ_DONE, 0);
+	moved(count, "51", PCIEM_SEQ_DONE, 1);		/* two taken together */
+	moved(count, "124571", PCIEM_SEQ_DONE, 3);	/* and taken apart */
+	moved(count, "4501", PCIEM_SEQ_DONE, 3);	/* some of both */
+	moved(count, "25", PCIEM_SEQ_RUNNING, 0);
+	moved(count, "21", PCIEM_SEQ_DIVERGED, 0);	/* ahead of the device */
+	moved(count, "22", PCIEM_SEQ_DIVERGED, 0);	/* no move */
+	moved(count, "28", PCIEM_SEQ_DIVERGED, 0);	/* out of the ring */
+}
+
 /* ------------------------------------------------------------ identifiers in payloads */
 
 static int push_one(int fd, struct pciem_seq_step *step)
@@ -364,6 +429,37 @@ static int push_one(int fd, struct pciem_seq_step *step)
 	};
 
 	return ioctl(fd, PCIEM_SEQ_PUSH, &push);
+}
+
+#define WRONG(err, what, value) do {				\
+		__typeof__(what) was_ = (what);			\
+		(what) = (value);				\
+		REFUSED(err, push_one(fd, &step));		\
+		(what) = was_;					\
+	} while (0)
+
+/* An index of a ring that does not move, or moves out of it, or may be left out as well. */
+static void index_refused(int fd)
+{
+	struct pciem_seq_step step = {
+		.op = PCIEM_SEQ_EXPECT_MMIO_WRITE, .width = 4, .index = 2, .cause = 1, .addr = 8, .mask = ~0U,
+		.flags = PCIEM_SEQ_COALESCE, .from = 3, .value = 1, .modulo = 4,
+	};
+
+	WRONG(EINVAL, step.value, 3);
+	WRONG(EINVAL, step.value, 4);
+	WRONG(EINVAL, step.value, 1ULL << 32 | 1);
+	WRONG(EINVAL, step.from, 4);
+	WRONG(EINVAL, step.modulo, 0);
+	WRONG(EINVAL, step.modulo, 3);
+	WRONG(EINVAL, step.width, 8);
+	WRONG(EINVAL, step.cause, 2);
+	WRONG(EINVAL, step.flags, 0);
+	WRONG(EINVAL, step.flags, PCIEM_SEQ_COALESCE | PCIEM_SEQ_OPTIONAL);
+	WRONG(EINVAL, step.flags, PCIEM_SEQ_COALESCE | PCIEM_SEQ_UNORDERED);
+	WRONG(EINVAL, step.op, PCIEM_SEQ_EXPECT_MMIO_READ);
+	WRONG(EINVAL, step.op, PCIEM_SEQ_EXPECT_CFG_WRITE);
+	WRONG(EINVAL, step.op, PCIEM_SEQ_DO_MARK);
 }
 
 /* Valid input with one thing wrong at a time; in the end, what is valid is taken. */
@@ -380,12 +476,6 @@ static void fields_refused(void)
 
 	card_describe(fd);
 	CHECK(!ioctl(fd, PCIEM_SEQ_START, &start), "SEQ_START");
-#define WRONG(err, what, value) do {				\
-		__typeof__(what) was_ = (what);			\
-		(what) = (value);				\
-		REFUSED(err, push_one(fd, &step));		\
-		(what) = was_;					\
-	} while (0)
 	for (i = 0; i < 2; i++) {
 		WRONG(EINVAL, f[i].width, 0);
 		WRONG(EINVAL, f[i].width, 3);
@@ -403,7 +493,10 @@ static void fields_refused(void)
 	WRONG(EFAULT, step.fields, -4096ULL);
 	WRONG(EINVAL, step.flags, PCIEM_SEQ_NO_COMPARE);
 	WRONG(EINVAL, step.flags, PCIEM_SEQ_UNORDERED);
-	WRONG(EINVAL, step.flags, 0x1000);
+	WRONG(EINVAL, step.flags, PCIEM_SEQ_COALESCE);
+	WRONG(EINVAL, step.flags, 0x2000);
+	WRONG(EINVAL, step.from, 1);
+	WRONG(EINVAL, step.modulo, 2);
 	step.data_len = 0;
 	step.addr = 0;
 	WRONG(EINVAL, step.op, PCIEM_SEQ_DO_IRQ);
@@ -418,8 +511,10 @@ static void fields_refused(void)
 	WRONG(EINVAL, step.delay_us, 1);
 	step.op = PCIEM_SEQ_EXPECT_MMIO_WRITE;
 	WRONG(EINVAL, step.delay_us, 1);
+	WRONG(EINVAL, step.cause, 1);
 	step.op = PCIEM_SEQ_EXPECT_MMIO_READ;
 	WRONG(EINVAL, step.nr_fields, 1);
+	index_refused(fd);
 	step = (struct pciem_seq_step) {
 		.op = PCIEM_SEQ_DO_DMA_READ, .bar = 0xff, .index = 1, .addr = 0x1000, .data_len = sizeof(bytes),
 		.data = (uintptr_t)bytes, .nr_fields = 2, .fields = (uintptr_t)f,
@@ -438,5 +533,6 @@ int main(void)
 	as_it_was();
 	changed();
 	unordered();
+	index_moves();
 	return card_done("sequencer");
 }

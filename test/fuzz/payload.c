@@ -66,7 +66,12 @@ void fill_steps(struct rng *r, char *at)
 			s->flags = (one_in(r, 2) ? PCIEM_SEQ_REPEAT : 0) | (one_in(r, 2) ? PCIEM_SEQ_OPTIONAL : 0);
 		if (s->op == PCIEM_SEQ_EXPECT_CFG_WRITE || s->op == PCIEM_SEQ_EXPECT_MMIO_WRITE)
 			s->flags = (one_in(r, 2) ? PCIEM_SEQ_OPTIONAL : 0) | (one_in(r, 2) ? PCIEM_SEQ_UNORDERED : 0);
-		s->value = s->op == PCIEM_SEQ_DO_WAIT ? below(r, 10000000) : s->op == PCIEM_SEQ_DO_INTX ? below(r, 2) : draw(r) & 0xffffffff;
+		if (s->op == PCIEM_SEQ_EXPECT_MMIO_WRITE && one_in(r, 3)) {
+			s->flags = PCIEM_SEQ_COALESCE;
+			s->modulo = 1 + below(r, 8);
+			s->from = below(r, 4);
+		}
+		s->value = s->flags & PCIEM_SEQ_COALESCE ? below(r, 8) : s->op == PCIEM_SEQ_DO_WAIT ? below(r, 10000000) : s->op == PCIEM_SEQ_DO_INTX ? below(r, 2) : draw(r) & 0xffffffff;
 		s->mask = one_in(r, 2) ? 0 : 0xff;
 		if (s->op >= 16 && s->op != PCIEM_SEQ_DO_MARK && one_in(r, 4))
 			s->delay_us = below(r, 5000);

@@ -606,6 +606,7 @@ struct pciem_dma_maps {
 #define PCIEM_SEQ_REPEAT		0x200	/* expect read: may come again before the lane's next one */
 #define PCIEM_SEQ_NO_COMPARE		0x400	/* dma-read: any data will do */
 #define PCIEM_SEQ_UNORDERED		0x800	/* expect: accesses of other registers may come before it */
+#define PCIEM_SEQ_COALESCE		0x1000	/* expect write: an index into a ring; see below */
 
 struct pciem_seq_step {
 	__u8 op;
@@ -616,7 +617,7 @@ struct pciem_seq_step {
 	__u32 lane;			/* expect: 0..1023 */
 	__u32 data_len;
 	__aligned_u64 index;		/* position in the trace, strictly increasing */
-	__aligned_u64 cause;		/* do: index of the expect that must have matched, 0 none */
+	__aligned_u64 cause;		/* do: index of the expect that must have matched, 0 none; COALESCE: of an action */
 	__aligned_u64 addr;
 	__aligned_u64 value;
 	__aligned_u64 mask;		/* expect write: bits to compare */
@@ -624,7 +625,18 @@ struct pciem_seq_step {
 	__u32 nr_fields;		/* dma-read and dma-write: at most 1024 */
 	__u32 delay_us;			/* see below; 0 but for mmio-read and actions other than marks */
 	__aligned_u64 fields;		/* struct pciem_seq_field *, sorted, disjoint */
+	__u32 from;			/* COALESCE: the index before, */
+	__u32 modulo;			/* and the ring's entries; else 0 */
 };
+
+/*
+ * A COALESCE write moves an index forward, from `from` to value, through a ring of modulo
+ * entries: what a driver has taken out of the ring. How much one run of its handler takes
+ * depends on when that comes, so fewer writes may come than expected, or more, as long as
+ * they go the same way and none passes a value whose cause, the action that filled the
+ * ring so far, has not been done. Each write too few or too many is counted as coalesced.
+ * Such a step has no place in its lane.
+ */
 
 /*
  * An access may pass up to 64 UNORDERED or OPTIONAL steps of its lane, but none of its
@@ -711,6 +723,7 @@ struct pciem_seq_status {
 	__aligned_u64 ignored;		/* accesses in ignored ranges */
 	__aligned_u64 skipped;		/* optional accesses that did not come */
 	__aligned_u64 early;		/* actions that ran on their cause alone */
+	__aligned_u64 coalesced;	/* COALESCE writes too few or too many */
 	__aligned_u64 unexpected_maps;	/* dma-maps that no expected one fitted */
 	__aligned_u64 next_index;	/* the oldest required step still open, ~0 none */
 	__u32 room;			/* steps that may be pushed now */
