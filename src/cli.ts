@@ -55,7 +55,7 @@ function grammar(args: string[], loaded?: CommandName, command?: CommandModule):
   const parser = yargs(args[0] === 'help' ? ['--help', ...args.slice(1)] : args)
     .scriptName('pciem')
     .usage('pciem COMMAND [OPTIONS]\n\nSynthetic PCI Express devices for real drivers.')
-    .parserConfiguration({ 'populate--': true, 'boolean-negation': true })
+    .parserConfiguration({ 'populate--': true, 'boolean-negation': true, 'parse-positional-numbers': false })
     .version(toolVersion())
     .help()
     .alias('help', 'h')
