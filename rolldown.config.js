@@ -21,6 +21,7 @@ const places = [
   'src/repl/reference',
   'src/repl/session',
   'src/run/drivers',
+  'src/run/model-host',
   'src/replay/local',
   'src/trace/event',
   'src/trace/info',

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { spawn, type ChildProcess } from 'node:child_process'
+import { onCpu } from './placement.js'
 
 export interface CommandResult {
   argv: string[]
@@ -15,9 +16,9 @@ export class Command {
   #result: CommandResult | undefined
   readonly #child: ChildProcess
 
-  /** `quiet`: its output goes to stderr, stdout belongs to the report. */
-  constructor(argv: string[], environment: Record<string, string>, { quiet = false } = {}) {
-    const [file = '', ...args] = argv
+  /** `quiet`: its output goes to stderr, stdout belongs to the report; `cpu`: it runs there. */
+  constructor(argv: string[], environment: Record<string, string>, { quiet = false, cpu }: { quiet?: boolean; cpu?: number | undefined } = {}) {
+    const [file = '', ...args] = onCpu(cpu, argv)
     this.#child = spawn(file, args, { stdio: ['inherit', quiet ? 2 : 'inherit', 'inherit'], env: { ...process.env, ...environment } })
     this.exit = new Promise<CommandResult>((resolve) => {
       this.#child.once('error', (error) => resolve({ argv, status: null, signal: null, error: error.message }))
@@ -37,5 +38,42 @@ export class Command {
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), graceMs)
     await Promise.race([this.exit, new Promise((resolve) => setTimeout(resolve, 2 * graceMs).unref())])
     clearTimeout(timer)
+  }
+}
+
+/** The one command of all devices of a trace: it starts when each of them has come so far. */
+export class SharedCommand {
+  readonly #start: () => Command
+  readonly #everybody: Promise<void>
+  #missing: number
+  #release: () => void = () => undefined
+  #command: Command | undefined
+
+  constructor(devices: number, start: () => Command) {
+    this.#missing = devices
+    this.#start = start
+    this.#everybody = new Promise((resolve) => (this.#release = resolve))
+  }
+
+  /** Resolves when it has been started; that it could not be is in its result. */
+  async arrive(): Promise<void> {
+    if (--this.#missing === 0) {
+      this.#command = this.#start()
+      this.#release()
+    }
+    await this.#everybody
+  }
+
+  get exit(): Promise<CommandResult> | undefined {
+    return this.#command?.exit
+  }
+
+  /** Undefined before it has ended. */
+  get result(): CommandResult | undefined {
+    return this.#command?.result
+  }
+
+  async stop(): Promise<void> {
+    await this.#command?.stop()
   }
 }

@@ -6,10 +6,11 @@
 import { PciemError, exitCodes } from '../errors.js'
 import * as uapi from '../uapi.js'
 import { flagCoalesced, flagCoherent, flagDataLost, flagDirectionMask, flagOrigin, flagOriginMask, flagPeer, irqKinds, type TraceEvent } from '../trace/event.js'
-import type { TraceDevice, TraceHeader } from '../trace/header.js'
+import type { TraceHeader } from '../trace/header.js'
 import type { SeqStep } from '../index.js'
 import { CauseMap } from './causes.js'
 import { configMask, covers, ignoreRanges, maskOfAccess, type ConfigMask, type IgnoreRange } from './config-rules.js'
+import { onlyDevice } from './device-trace.js'
 import { LaneAllocator } from './lanes.js'
 import { Pace, microseconds } from './pace.js'
 import { mergeFields, Policy } from './policy.js'
@@ -202,13 +203,24 @@ export class Compiler {
       return
     }
     if (event.kind === 'mmio-write') {
-      this.#identifiers.get(event.func)?.fieldsOf(event)
-      const step = this.#expect(event, index, uapi.PCIEM_SEQ_EXPECT_MMIO_WRITE)
-      this.#runs.delete(event.context)
-      this.#push({ ...step, value: event.value, mask: this.#policy.compared(event, allOnes(event.width)), flags: this.#forgiving(event) }, event.seq)
+      this.#write(event, index)
       return
     }
     this.#read(event, index, bar, offset)
+  }
+
+  #write(event: TraceEvent, index: bigint): void {
+    const protocol = this.#identifiers.get(event.func)
+    protocol?.fieldsOf(event, index)
+    const step = { ...this.#expect(event, index, uapi.PCIEM_SEQ_EXPECT_MMIO_WRITE), value: event.value, flags: this.#forgiving(event) }
+    step.mask = this.#policy.compared(event, allOnes(event.width))
+    const move = this.#options.match === 'exact' ? undefined : protocol?.moveOf(event)
+    if (move && step.mask === allOnes(event.width) && !(step.flags & uapi.PCIEM_SEQ_OPTIONAL)) {
+      step.flags = uapi.PCIEM_SEQ_COALESCE
+      Object.assign(step, { from: move.from, modulo: move.modulo, cause: move.filledAt })
+    }
+    this.#runs.delete(event.context)
+    this.#push(step, event.seq)
   }
 
   /**
@@ -217,6 +229,7 @@ export class Compiler {
    * the run keeps its length, and all of it but the first may be left out.
    */
   #read(event: TraceEvent, index: bigint, bar: number, offset: number): void {
+    this.#identifiers.get(event.func)?.fieldsOf(event, index)
     const request = event.kind === 'mmio-read-request'
     const folding = this.#options.match !== 'exact'
     const run = this.#runs.get(event.context)
@@ -308,7 +321,7 @@ export class Compiler {
       if (!event.data?.length) return
       step.data = event.data
       if (op === uapi.PCIEM_SEQ_DO_DMA_ATOMIC) Object.assign(step, { width: event.width, value: event.value })
-      else this.#fields(step, event)
+      else this.#fields(step, event, index)
     }
     if (this.#pace) step.delayUs = this.#pace.since(event)
     this.summary.actions++
@@ -316,8 +329,8 @@ export class Compiler {
   }
 
   /** What of a payload is renamed, and what is not compared. */
-  #fields(step: SeqStep, event: TraceEvent): void {
-    step.fields = this.#identifiers.get(event.func)?.fieldsOf(event) ?? []
+  #fields(step: SeqStep, event: TraceEvent, index: bigint): void {
+    step.fields = this.#identifiers.get(event.func)?.fieldsOf(event, index) ?? []
     const forgiven = event.kind === 'dma-read' ? this.#policy.payload(event) : []
     if (forgiven === 'all') {
       step.flags |= uapi.PCIEM_SEQ_NO_COMPARE
@@ -361,17 +374,6 @@ export class Compiler {
     const end = this.#queue.findIndex((step) => step === oldest)
     return this.#queue.splice(0, Math.max(0, end))
   }
-}
-
-/** The one device of a trace; a merged trace of several is refused. */
-export function onlyDevice(header: TraceHeader): TraceDevice {
-  const [device, ...others] = header.devices
-  if (!device || others.length > 0) {
-    throw new PciemError(`the trace holds ${header.devices.length} devices, a replay plays one; cut it with \`pciem trace filter\``, {
-      exitCode: exitCodes.usage,
-    })
-  }
-  return device
 }
 
 /** A value with all bits of an access of `width` bytes set. */

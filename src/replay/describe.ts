@@ -5,7 +5,7 @@ import { configRegisterName, locateRegister } from '../pci.js'
 import type { TraceEvent } from '../trace/event.js'
 import { TraceNames, formatEvent } from '../trace/format.js'
 import type { TraceFunction, TraceHeader } from '../trace/header.js'
-import { onlyDevice } from './compile.js'
+import { onlyDevice } from './device-trace.js'
 
 /** Names places of one recorded device: registers by the header's map, config space by the PCI specification. */
 export class Names {

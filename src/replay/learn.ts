@@ -7,7 +7,8 @@ import type { SeqStep } from '../index.js'
 import { hexValue, locateRegister, type RegisterMap } from '../pci.js'
 import { TraceReader } from '../trace/reader.js'
 import * as uapi from '../uapi.js'
-import { Compiler, onlyDevice } from './compile.js'
+import { Compiler } from './compile.js'
+import { onlyDevice } from './device-trace.js'
 import { differingBits } from './describe.js'
 
 /** What a recording says, in the form that recordings are compared in. */

@@ -8,15 +8,16 @@ import { idsOf } from '../pci.js'
 import type { TraceEvent } from '../trace/event.js'
 import type { TraceHeader } from '../trace/header.js'
 import { TraceReader } from '../trace/reader.js'
-import { onlyDevice, type MatchPolicy } from './compile.js'
+import type { MatchPolicy } from './compile.js'
 import { covers, ignoreRanges } from './config-rules.js'
+import { type ReplayTrace, deviceTraces, onlyDevice, recordedName } from './device-trace.js'
 import { loadDriver } from './driver.js'
 import { gatherEvidence } from './evidence.js'
-import { parsePolicy, parseRule, type Rule } from './policy.js'
-import { eventsBeforeDriver } from './recorded-device.js'
+import { policyRules, rulesByDevice, type Rule } from './policy.js'
 import { headline, jsonReport, shortForgiven, textReport } from './report.js'
 import type { ReplayResult } from './result.js'
-import { replayOnce, type ReplayOptions } from './run.js'
+import type { ReplayOptions } from './player.js'
+import { replayOnce } from './run.js'
 import { outcomeExitCodes, type Verdict } from './verdict.js'
 
 /** What a replay is asked for, wherever it runs. */
@@ -66,8 +67,7 @@ export async function replayHere(path: string, request: ReplayRequest, output: L
     if (reason) throw new PciemError(`/dev/pciem: ${reason.mend}`, { code: reason.code, exitCode: exitCodes.skipped })
     const warnings = [...holes(trace.header), ...mismatches(trace.header, request.kernelMismatch)]
     for (const warning of warnings) process.stderr.write(`pciem: warning: ${warning}\n`)
-    const skip = eventsBeforeDriver(trace.header, trace.events())
-    const options = { ...(await replayOptions(trace, request)), quiet: output.quiet, skip, warnings }
+    const options = { ...(await replayOptions(trace.header, request)), quiet: output.quiet, warnings }
     for (let round = 1; round <= request.times; round++) {
       output.onRound?.(round)
       await replayOnce(trace, options, (verdict) => output.onResult(resultOf(trace, verdict, request.times > 1 ? round : undefined)))
@@ -77,7 +77,9 @@ export async function replayHere(path: string, request: ReplayRequest, output: L
   }
 }
 
-function resultOf(trace: TraceReader, verdict: Verdict, round: number | undefined): ReplayResult {
+function resultOf(whole: ReplayTrace, verdict: Verdict, round: number | undefined): ReplayResult {
+  const [first = whole, ...others] = deviceTraces(whole)
+  const trace = others.find(({ header }) => recordedName(onlyDevice(header)) === verdict.device) ?? first
   const ranges = ignoreRanges(onlyDevice(trace.header).functions)
   const ignored = ({ func, bar, addr }: TraceEvent) => ranges.some((range) => covers(range, func, bar, Number(addr)))
   const evidence = verdict.divergence && gatherEvidence(trace.events(), verdict.divergence, ignored)
@@ -86,24 +88,29 @@ function resultOf(trace: TraceReader, verdict: Verdict, round: number | undefine
   return { file: trace.path, ...(round !== undefined && { round }), ...jsonReport(verdict, trace.header, evidence), status: outcomeExitCodes[verdict.outcome], report } as ReplayResult
 }
 
-async function replayOptions(trace: TraceReader, request: ReplayRequest): Promise<ReplayOptions> {
-  const [recorded] = onlyDevice(trace.header).functions
+async function replayOptions(header: TraceHeader, request: ReplayRequest): Promise<ReplayOptions> {
+  const { devices } = header
+  if (devices.length > 1 && request.driver !== undefined) throw new UsageError(`--driver names one driver, but the trace holds ${devices.length} devices; load it first, and leave --driver out`)
   const driver = request.driver === undefined ? undefined : await loadDriver(request.driver, request.driverParams)
-  if (driver === undefined && recorded?.driver) await loadDriver(recorded.driver.name, '', idsOf(recorded.config.value))
-  const command = chooseCommand(trace.header, request)
+  for (const { functions: [recorded] } of devices) if (driver === undefined && recorded?.driver) await loadDriver(recorded.driver.name, '', idsOf(recorded.config.value))
+  const command = chooseCommand(header, request)
   return {
     match: request.match,
     pace: request.pace === 'recorded',
     timeout: request.timeout,
-    rules: rulesOf(trace.header, request),
+    rules: rulesOf(header, request),
     ...(driver !== undefined && { driver }),
     ...(command && { command }),
   }
 }
 
-/** Of the policy file and of the command line. */
-export function rulesOf(header: TraceHeader, { policy, rules = [] }: Pick<ReplayRequest, 'policy' | 'rules'>): Rule[] {
-  return [...(policy === undefined ? [] : parsePolicy(readPolicy(policy), header)), ...rules.map((rule) => parseRule(rule, header))]
+/** Of the policy file and of the command line, for each device. */
+function rulesOf(header: TraceHeader, { policy, rules = [] }: ReplayRequest): Rule[][] {
+  const texts = [...(policy === undefined ? [] : policyRules(readPolicy(policy))), ...rules]
+  return rulesByDevice(
+    header.devices.map((device) => ({ ...header, devices: [device] })),
+    texts,
+  )
 }
 
 function readPolicy(path: string): string {

@@ -6,7 +6,7 @@ import { UsageError } from '../errors.js'
 import type { SeqField } from '../index.js'
 import type { TraceEvent } from '../trace/event.js'
 import type { TraceFunction, TraceHeader } from '../trace/header.js'
-import { onlyDevice } from './compile.js'
+import { onlyDevice } from './device-trace.js'
 import { covers, type IgnoreRange } from './config-rules.js'
 
 /** Config space, where a place names a BAR. */
@@ -72,11 +72,25 @@ export function parseRule(line: string, header: TraceHeader): Rule {
 }
 
 /** The rules of a policy file: one a line, # begins a comment. */
-export function parsePolicy(file: string, header: TraceHeader): Rule[] {
-  return file
-    .split('\n')
-    .filter((line) => line.replace(/#.*/, '').trim() !== '')
-    .map((line) => parseRule(line, header))
+export function policyRules(file: string): string[] {
+  return file.split('\n').filter((line) => line.replace(/#.*/, '').trim() !== '')
+}
+
+/** For each device the rules whose places it has. Throws where a rule fits none of them. */
+export function rulesByDevice(headers: readonly TraceHeader[], texts: readonly string[]): Rule[][] {
+  const rules = headers.map((): Rule[] => [])
+  for (const text of texts) {
+    const errors: unknown[] = []
+    for (const [device, header] of headers.entries()) {
+      try {
+        rules[device]?.push(parseRule(text, header))
+      } catch (error) {
+        errors.push(error)
+      }
+    }
+    if (errors.length === headers.length) throw errors[0]
+  }
+  return rules
 }
 
 function number(text: string, bad: (why: string) => UsageError): bigint {

@@ -6,7 +6,7 @@ import type { BarOptions, FunctionOptions, SlotOptions } from '../index.js'
 import { idsOf } from '../pci.js'
 import type { TraceEvent } from '../trace/event.js'
 import type { TraceBar, TraceFunction, TraceHeader } from '../trace/header.js'
-import { onlyDevice } from './compile.js'
+import { onlyDevice } from './device-trace.js'
 import type { IgnoreRange } from './config-rules.js'
 
 /** Steps that the kernel may hold at once: whole short traces, so that it never waits for userspace. */

@@ -8,8 +8,13 @@ import { Names, differingBits } from './describe.js'
 import type { Evidence, PlacedEvent } from './evidence.js'
 import type { Divergence, Verdict } from './verdict.js'
 
-/** The verdict in one line. */
+/** The verdict in one line; of several devices, with the one that it is about before it. */
 export function headline(verdict: Verdict, header: TraceHeader, evidence?: Evidence): string {
+  const line = verdictLine(verdict, header, evidence)
+  return verdict.device === undefined ? line : `${verdict.device}: ${line}`
+}
+
+function verdictLine(verdict: Verdict, header: TraceHeader, evidence?: Evidence): string {
   if (verdict.divergence) {
     const line = divergenceLine(verdict.divergence, new Names(header), evidence)
     return verdict.outcome === 'timeout' ? `timeout: ${verdict.reason}; ${line}` : `${line}${verdict.reason ? ` (${verdict.reason})` : ''}`
@@ -66,6 +71,7 @@ export function forgiven({ counts, compiled, unmapsUnknown }: Verdict): string[]
     `skipped: ${counts.skipped} optional reads did not come`,
   ]
   if (counts.early > 0n) facts.push(`early: ${counts.early} device actions ran on their cause alone`)
+  if (counts.coalesced > 0n) facts.push(`coalesced: ${counts.coalesced} writes of a ring's index more or fewer than recorded: interrupts were taken together, or apart`)
   if (counts.unexpectedMaps > 0n) facts.push(`mappings without a counterpart: ${counts.unexpectedMaps}`)
   for (const [rule, times] of compiled.rules ?? []) facts.push(`rule: ${rule}: ${times === 0 ? 'of no use, nothing in the recording fits it' : `applied to ${times} recorded events`}`)
   if (unmapsUnknown) facts.push('unmaps: not compared, they came faster than they could be followed')
@@ -78,6 +84,7 @@ export function shortForgiven({ counts, compiled }: Verdict): string {
   const ignored = counts.ignored + BigInt(compiled.maskedConfigWrites)
   const words = [`folded ${counts.folded}`, `renamed ${counts.renamed}`, `ignored ${ignored}`, `skipped ${counts.skipped}`]
   if (counts.early > 0n) words.push(`early ${counts.early}`)
+  if (counts.coalesced > 0n) words.push(`coalesced ${counts.coalesced}`)
   return words.join(', ')
 }
 

@@ -30,11 +30,35 @@ export interface Counts {
   skipped: bigint
   /** actions that ran as soon as their cause had come, before accesses that the recording has in between */
   early: bigint
+  /** writes of a ring's index more or fewer than recorded, because a handler took more or less at once */
+  coalesced: bigint
   /** mappings that the recording has no counterpart for */
   unexpectedMaps: bigint
 }
 
-export const noCounts: Counts = { matched: 0n, actions: 0n, folded: 0n, renamed: 0n, ignored: 0n, skipped: 0n, early: 0n, unexpectedMaps: 0n }
+export const noCounts: Counts = { matched: 0n, actions: 0n, folded: 0n, renamed: 0n, ignored: 0n, skipped: 0n, early: 0n, coalesced: 0n, unexpectedMaps: 0n }
+
+/** Of all devices of a trace. */
+export function sumOfCounts(counts: readonly Counts[]): Counts {
+  return counts.reduce((sum, one) => mapped(sum, (key) => sum[key] + one[key]), noCounts)
+}
+
+/** Of all devices of a trace; the rules apply to each of them, and events are counted once. */
+export function sumOfCompiled([first, ...others]: readonly CompileSummary[]): CompileSummary {
+  if (!first) throw new TypeError('nothing was compiled')
+  return others.reduce((sum, one) => {
+    const { stopped = one.stopped } = sum
+    const rules = new Map(sum.rules)
+    for (const [rule, times] of one.rules ?? []) rules.set(rule, (rules.get(rule) ?? 0) + times)
+    return { ...mapped(sum, (key) => sumOf(sum[key], one[key])), ...(stopped && { stopped }), ...(rules.size > 0 && { rules }) }
+  }, first)
+}
+
+function mapped<T extends object>(object: T, change: (key: keyof T) => T[keyof T]): T {
+  return Object.fromEntries(Object.keys(object).map((key) => [key, change(key as keyof T)])) as T
+}
+
+const sumOf = <T>(a: T, b: T): T => (typeof a === 'number' && typeof b === 'number' ? ((a + b) as T) : a)
 
 export type DivergenceReason =
   | 'value' // a write's value differs
@@ -83,6 +107,8 @@ export interface Verdict {
   outcome: Outcome
   /** one line for people, when no divergence says it better */
   reason?: string
+  /** of several: whose it is, by its address in the recording */
+  device?: string
   counts: Counts
   compiled: CompileSummary
   divergence?: Divergence

@@ -92,6 +92,24 @@ onEachGuest('pciem replay', (guest) => {
     })
   }
 
+  // Each CPU has a queue of its own: the partitions are read through one, the command's data through the other.
+  if (guest.point.smp > 1) {
+    it('matches with a queue a CPU, however many completions a handler takes at once', async () => {
+      const path = '/var/tmp/replay-test-queues.pciem'
+      const workers = '/sys/devices/virtual/workqueue/cpumask'
+      const before = (await guest.ok(`cat ${workers}`)).trim()
+      await guest.ok(`modprobe nvme && echo 1 >${workers}`)
+      await guest.ok(['bin/pciem', 'run', 'nvme', 'queues=2', '--record', path, '--', 'taskset', '-c', '1', 'sh', '-c', readFirstMiB])
+      await guest.ok(`echo ${before} >${workers}`)
+      const { stdout, stderr } = await guest.pciem(['replay', path, '--times', '5'], { timeout: 280_000 })
+      expect(stdout + stderr).toContain('5 of 5 replays match')
+      const doorbells = await guest.ok(`bin/pciem trace cat ${path} | grep -o 'CQ[12]HDBL' | sort -u; rm ${path}`)
+      expect(doorbells).toBe('CQ1HDBL\nCQ2HDBL\n')
+      // the kernel's workers run where they did before
+      expect((await guest.ok(`cat ${workers}`)).trim()).toBe(before)
+    })
+  }
+
   it('diverges at exactly the write that was altered', async () => {
     const CC = 0x14
     const enable = await find(guest, 'mmio-write', CC, 0x460001n)

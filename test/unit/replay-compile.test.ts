@@ -42,6 +42,20 @@ describe('driver accesses', () => {
     expect(summary.foldedReads).toBe(4)
   })
 
+  test('a write that moves a ring index may come in more or fewer pieces, unless each access must be as recorded', () => {
+    const recording = new Recording()
+    recording.write(0x24, 0x001f001f)
+    recording.write(0x30, 0x20000)
+    recording.write(0x34, 0)
+    recording.write(0x14, 1)
+    recording.dma('dma-write', 0x20000n, new Uint8Array(16))
+    recording.write(0x1004, 1, { context: HARDIRQ(5) })
+    const head = compile(recording).steps.at(-1)
+    expect(head).toMatchObject({ flags: uapi.PCIEM_SEQ_COALESCE, value: 1n, from: 0, modulo: 32, cause: 5n })
+    expect(compile(recording, { match: 'loose' }).steps.at(-1)).toEqual(head)
+    expect(compile(recording, { match: 'exact' }).steps.at(-1)).toMatchObject({ flags: 0, cause: 0n })
+  })
+
   test('a write between equal reads ends their run', () => {
     const recording = new Recording()
     recording.read(0x1c, 0)

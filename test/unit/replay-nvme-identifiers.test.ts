@@ -52,8 +52,19 @@ class Controller {
     return this.#last()
   }
 
+  /** What a write to a queue's completion doorbell moves. */
+  take(queue: number, head: number) {
+    return this.ring(0x1000 + (2 * queue + 1) * 4, head)
+  }
+
+  ring(offset: number, value: number) {
+    this.write(offset, value)
+    return this.identifiers.moveOf(this.#recording.events.at(-1)!)
+  }
+
   #last() {
-    return this.identifiers.fieldsOf(this.#recording.events.at(-1)!)
+    const { events } = this.#recording
+    return this.identifiers.fieldsOf(events.at(-1)!, BigInt(events.length))
   }
 }
 
@@ -104,6 +115,38 @@ describe('NVMe command identifiers', () => {
   test('part of an entry has none', () => {
     const controller = new Controller()
     expect(controller.fetch(SQ + 32n, command(6), command(6))).toEqual([{ offset: 34, width: 2, space: 0 }])
+  })
+})
+
+describe('NVMe completion queues', () => {
+  test('are taken from by a head doorbell, which names the completion that it answers', () => {
+    const controller = new Controller()
+    controller.complete(CQ, completion(0), completion(0))
+    expect(controller.take(0, 1)).toEqual({ from: 0, modulo: 32, filledAt: 7n })
+    controller.complete(CQ + 32n, completion(0))
+    expect(controller.take(0, 3)).toEqual({ from: 1, modulo: 32, filledAt: 9n })
+  })
+
+  test('begin again behind their last entry', () => {
+    const controller = new Controller()
+    controller.complete(CQ + 31n * 16n, completion(0))
+    controller.take(0, 31)
+    expect(controller.take(0, 0)).toEqual({ from: 31, modulo: 32, filledAt: 7n })
+  })
+
+  test('have no head where there is no entry, nor before they are created', () => {
+    const controller = new Controller()
+    expect(controller.take(0, 32)).toBeUndefined()
+    expect(controller.take(1, 1)).toBeUndefined()
+    controller.fetch(SQ, command(5, 0x50000n, 1, 64))
+    expect(controller.take(1, 1)).toEqual({ from: 0, modulo: 64, filledAt: 0n })
+    expect(controller.take(1, 1)).toBeUndefined()
+  })
+
+  test('are not what a submission doorbell or another register moves', () => {
+    const controller = new Controller()
+    expect(controller.ring(0x1000, 1)).toBeUndefined()
+    expect(controller.ring(0x14, 0x460001)).toBeUndefined()
   })
 })
 

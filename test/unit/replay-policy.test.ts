@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { Compiler, type MatchPolicy } from '../../src/replay/compile.js'
 import { learn, type Recorded } from '../../src/replay/learn.js'
-import { mergeFields, parsePolicy, parseRule, Policy } from '../../src/replay/policy.js'
+import { mergeFields, parseRule, Policy, policyRules, rulesByDevice } from '../../src/replay/policy.js'
 import { forgiven } from '../../src/replay/report.js'
 import { noCounts } from '../../src/replay/verdict.js'
 import * as uapi from '../../src/uapi.js'
@@ -77,7 +77,8 @@ describe('a rule', () => {
   })
 
   test('a file has one a line, with comments', () => {
-    expect(parsePolicy('# why\n\nmask CTRL 0x1 # the why\n  optional STATUS\n', header()).map(({ text }) => text)).toEqual(['mask CTRL 0x1', 'optional STATUS'])
+    const texts = policyRules('# why\n\nmask CTRL 0x1 # the why\n  optional STATUS\n')
+    expect(rulesByDevice([header()], texts)).toEqual([[expect.objectContaining({ text: 'mask CTRL 0x1' }), expect.objectContaining({ text: 'optional STATUS' })]])
   })
 
   test('more places than the kernel takes are refused', () => {

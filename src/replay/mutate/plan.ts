@@ -3,7 +3,7 @@
 // How a device may misbehave in a recorded conversation: which mutations there are of a trace, in an order that a seed decides.
 import { type TraceEvent, contextOf, flagOriginMask } from '../../trace/event.js'
 import type { TraceHeader } from '../../trace/header.js'
-import { onlyDevice } from '../compile.js'
+import { onlyDevice } from '../device-trace.js'
 import { covers, ignoreRanges } from '../config-rules.js'
 import { Random } from './random.js'
 

@@ -4,13 +4,25 @@ import type { TraceEvent } from '../../trace/event.js'
 import type { TraceFunction } from '../../trace/header.js'
 import { NvmeIdentifiers } from './nvme.js'
 
-/**
- * Knows where a protocol keeps identifiers that the driver chooses anew in each run and the
- * device hands back. They are renamed, not compared.
- */
+/** A write that moves an index through a ring, as a driver does that says how much it has taken out. */
+export interface RingMove {
+  /** the index before the write */
+  from: number
+  /** how many entries the ring has */
+  modulo: number
+  /** the place of the event that filled the last of the entries that were taken; 0n if it is not known */
+  filledAt: bigint
+}
+
+/** What is known of a protocol, and so needs not be the same in each run. */
 export interface Identifiers {
-  /** Sees every event of the function in order; for a DMA with such identifiers in its payload: where they stand. */
-  fieldsOf(event: TraceEvent): SeqField[]
+  /**
+   * Sees every event of the function in order, with its place in the trace. For a DMA with identifiers in its payload that
+   * the driver chooses anew in each run and the device hands back: where they stand. They are renamed, not compared.
+   */
+  fieldsOf(event: TraceEvent, place?: bigint): SeqField[]
+  /** Of the write that fieldsOf() has seen last; undefined if it moves no such index. */
+  moveOf(event: TraceEvent): RingMove | undefined
 }
 
 const NVM_EXPRESS = 0x010802
