@@ -11,6 +11,10 @@ import type { RegisterMap } from '../pci.js'
 import type { ModelMessage, ModelRequest } from './gate.js'
 import type { WorkerReport, WorkerRequest } from './model-worker.js'
 
+/** What ends each model's thread. A process that ends by an error waits for its threads, and these sleep in the kernel. */
+const stops = new Set<() => void>()
+process.on('exit', () => stops.forEach((stop) => stop()))
+
 /**
  * A model's device. The slot is made here and stays controllable from here; the model itself answers
  * the driver in a thread of its own, so that nothing this thread does can delay a read.
@@ -53,6 +57,7 @@ export class ModelHost {
       })
     })
     this.failed.catch(() => undefined)
+    stops.add(this.#stop)
   }
 
   /** Describes, registers and attaches: everything but `slot.start()`. `name` is a model's name or a module's path. */
@@ -91,6 +96,8 @@ export class ModelHost {
     return this.#alive
   }
 
+  readonly #stop = (): void => void binding.write(this.#stopSignal, BigUint64Array.of(1n))
+
   start(): void {
     this.slot.start()
   }
@@ -115,7 +122,8 @@ export class ModelHost {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    binding.write(this.#stopSignal, BigUint64Array.of(1n))
+    stops.delete(this.#stop)
+    this.#stop()
     await this.#exited
     binding.close(this.#stopSignal)
     binding.close(this.#gateSignal)
