@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: MIT
 import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { release } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { FunctionIds } from '../device/options.js'
 import type { Slot } from '../device/slot.js'
 import { PciemError } from '../errors.js'
+import { projectRoot } from '../paths.js'
 import { modalias } from '../pci.js'
 
 const execute = promisify(execFile)
 
-/** Loads the module of a PCI driver, unless the driver is there already: by its name, or as the one for these IDs. */
+/** Loads the module of a PCI driver, unless the driver is there already: by its name, as the one for these IDs, or one that was built here. */
 export async function ensureDriver(name: string, ids?: Required<FunctionIds>): Promise<void> {
   const isThere = () => existsSync(`/sys/bus/pci/drivers/${name}`)
   if (isThere()) return
@@ -18,6 +20,8 @@ export async function ensureDriver(name: string, ids?: Required<FunctionIds>): P
     await execute('modprobe', [name])
   } catch (error) {
     if (ids) await execute('modprobe', [modalias(ids)]).catch(() => undefined)
+    const built = join(projectRoot, 'build', `drivers-${release()}`, name, `${name}.ko`)
+    if (!isThere() && existsSync(built)) await execute('insmod', [built]).catch(() => undefined)
     if (isThere()) return
     const { stderr, message } = error as { stderr?: string; message: string }
     const why = (stderr || message).trim().split('\n')[0]
