@@ -53,8 +53,8 @@ export class Device {
     this.player = new Player(parts, events)
     this.line = new Line(parts.input, (text) => events.notice(`${this.name} ${text}`))
     parts.play((event) => this.player.take(event), (bytes, port) => this.line.take(bytes, port))
-    // Lossy: what is shown on a terminal must never hold up the driver; what is lost is counted.
-    this.monitor = parts.slot.monitor({ lossy: true, ringSize: 16 << 20 })
+    // Lossless: a driver that is a whole ring ahead of this thread waits for it.
+    this.monitor = parts.slot.monitor({ ringSize: 16 << 20 })
     this.monitor.onReadable(() => this.drain())
   }
 
@@ -72,9 +72,14 @@ export class Device {
     this.monitor.drain((view, start) => this.log.add(view, start, id))
   }
 
-  /** events that found no room in the monitor */
+  /** events that found no room in the monitor, where the driver could not wait for it */
   get lost(): bigint {
     return this.monitor.lost
+  }
+
+  /** how often the driver had to wait for room in the monitor, and for how many ns in all */
+  get waited(): Monitor['waited'] {
+    return this.monitor.waited
   }
 
   /** Its config space, for the names of registers in capabilities; undefined when the device is gone. */

@@ -16,8 +16,10 @@ function state(session: Session): Result {
   session.drainEvents()
   const { live, log, lost } = session
   const filter = describeFilter(session.filter)
-  const text = `live view ${live}${filter ? `, of ${filter} only` : ''}; ${log.total} events so far, ${lost} lost`
-  return result({ live, filter, total: log.total, lost }, text)
+  const waitedNs = session.devices.reduce((sum, device) => sum + device.waited.ns, 0n)
+  const waited = waitedNs > 0n ? `; drivers have waited ${(Number(waitedNs) / 1e9).toFixed(3)} s for this prompt` : ''
+  const text = `live view ${live}${filter ? `, of ${filter} only` : ''}; ${log.total} events so far, ${lost} lost${waited}`
+  return result({ live, filter, total: log.total, lost, waitedNs }, text)
 }
 
 const verbs = ['on', 'off', 'pause', 'resume', 'last', 'filter']
@@ -26,7 +28,7 @@ const events: Command = {
   name: 'events',
   forms: ['', 'on|off|pause|resume', 'KIND… [PLACE]', 'PLACE', 'last [COUNT] [KIND…] [PLACE]', 'filter [KIND…] [PLACE]'],
   summary: 'show transactions as they happen (all, or those of some kinds or at a place), or the newest ones',
-  examples: ['events on', 'events mmio-write bar0+0x1000..0x1fff', 'events last 50 mmio-write bar0', 'events pause', 'events resume', 'events filter', 'events off'],
+  examples: ['events on', 'events mmio-write bar0+0x1000..0x1fff', 'events last 5 mmio-write bar0', 'events pause', 'events resume', 'events filter', 'events off'],
   run(session, args) {
     const [verb, ...rest] = args
     if (verb === undefined) return state(session)
@@ -74,10 +76,11 @@ const wait: Command = {
   name: 'wait',
   forms: ['[KIND…] [PLACE] [--timeout SECONDS] [--seen]', 'break [--timeout SECONDS]'],
   summary: 'wait for the next event of a kind or at a place (with --seen, one since the last `wait` will do), or until a driver stands at a break',
-  examples: ['wait mmio-write bar0+0x1000 --timeout 5', 'wait irq --seen', 'wait break'],
+  examples: ['wait mmio-write bar0+0x1000 --timeout 5', 'wait irq --seen', 'wait break --timeout 60'],
   async run(session, args) {
     const { positional, options } = parseArguments(args, { timeout: 'value', seen: 'flag' })
     const seconds = parseSeconds(String(options.get('timeout') ?? '10'))
+    session.device()
     if (positional[0] === 'break') {
       const standing = session.devices.flatMap(({ player }) => player.halts)[0]
       const halt = standing ?? (await within<Halt>(session, seconds, 'driver came to a break', (done) => session.onHalt(done)))
