@@ -3,7 +3,7 @@ import type { FunctionOptions, Model, ModelInstance, Slot, SlotOptions } from '.
 import { Link } from './e1000/cable.js'
 import { Card } from './e1000/card.js'
 import { eepromWords } from './e1000/eeprom.js'
-import { type E1000Options, macOf, parseE1000Options } from './e1000/options.js'
+import { type E1000Options, e1000OptionHelp, macOf, parseE1000Options } from './e1000/options.js'
 import { phyAttributes } from './e1000/phy.js'
 import { registerMap } from './e1000/register-map.js'
 import { BAR_SIZE, REG, attributes, indexed, interrupts } from './e1000/registers.js'
@@ -37,6 +37,7 @@ const cardOptions = (port: number, { shared }: E1000Options): FunctionOptions =>
 const model: Model = {
   name: 'e1000',
   driver: 'e1000',
+  options: e1000OptionHelp,
 
   describe(raw: Record<string, string>): SlotOptions {
     const options = parseE1000Options(raw)

@@ -4,7 +4,7 @@ import { UsageError } from '../src/errors.js'
 import { Controller } from './nvme/controller.js'
 import { FileMedium, MemoryMedium, type Medium } from './nvme/medium.js'
 import { Namespace } from './nvme/namespace.js'
-import { parseNvmeOptions, type NvmeOptions } from './nvme/options.js'
+import { nvmeOptionHelp, parseNvmeOptions, type NvmeOptions } from './nvme/options.js'
 import { registerMap } from './nvme/register-map.js'
 import { BAR_SIZE, MSIX_PBA, MSIX_TABLE } from './nvme/registers.js'
 
@@ -15,6 +15,7 @@ const NSID = 1
 const model: Model = {
   name: 'nvme',
   driver: 'nvme',
+  options: nvmeOptionHelp,
 
   describe(raw: Record<string, string>): SlotOptions {
     const options = parseNvmeOptions(raw)

@@ -13,6 +13,7 @@ const parse = (raw: Record<string, string>) =>
 const model: Model = {
   name: 'pci-endpoint-test',
   driver: 'pci-endpoint-test',
+  options: { msix: 'MSI-X vectors, 1 to 2048; 32', bars: 'address bits of the memory BARs, 32 or 64; 32' },
 
   describe(raw: Record<string, string>): SlotOptions {
     const { msix, bars } = parse(raw)

@@ -19,6 +19,7 @@ const parse = (raw: Record<string, string>): ProtoOptions => {
 const model: Model = {
   name: 'proto',
   driver: 'pciem_proto',
+  options: { reset: 'ms that a reset takes, 0 to 5000; 30' },
 
   describe(raw: Record<string, string>): SlotOptions {
     parse(raw)

@@ -16,6 +16,7 @@ const parse = (raw: Record<string, string>) =>
 const model: Model = {
   name: 'uart',
   driver: 'exar_serial',
+  options: { ports: 'serial ports, 2 or 4; 2', echo: 'yes: what a port sends comes back to it; no' },
 
   describe(raw: Record<string, string>): SlotOptions {
     const { ports } = parse(raw)

@@ -13,6 +13,8 @@ export interface Model {
   readonly name: string
   /** the in-tree driver that is expected to bind */
   readonly driver: string
+  /** what each option means, by its key, for help and completion; none when left out */
+  readonly options?: Readonly<Record<string, string>>
   /** What to create; options are KEY=VALUE texts that the model itself understands. */
   describe(options: Record<string, string>): SlotOptions
   /** Plays the slot from now on: fills its BARs, answers its events. The caller starts the slot. */
@@ -56,6 +58,11 @@ export async function loadModel(nameOrPath: string): Promise<Model> {
   const { default: model } = (await importFile(path)) as { default?: unknown }
   if (!isModel(model)) throw new UsageError(`${nameOrPath} is not a model: its default export needs name, driver, describe() and attach()`)
   return model
+}
+
+/** What each option of a model means, by its key; `dma` is every model's. */
+export function modelOptions(model: Model): Record<string, string> {
+  return { ...model.options, dma: 'soft (IOVAs that repeat, every access checked) or direct (physical addresses); soft' }
 }
 
 /** Loads a module; TypeScript, too. */

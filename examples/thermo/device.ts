@@ -17,6 +17,7 @@ const registers = [
 const model: Model = {
   name: 'thermo',
   driver: 'thermo',
+  options: { celsius: 'the first temperature that it measures; 21.5' },
   describe: () => ({
     functions: [
       {

@@ -10,6 +10,13 @@ export interface E1000Options {
   mac: Uint8Array | undefined
 }
 
+/** For people; parseE1000Options() is what counts. */
+export const e1000OptionHelp: Record<keyof E1000Options, string> = {
+  ports: 'cards, 1 or 2; 2, with a cable between them',
+  shared: 'yes: both cards share an interrupt line; no',
+  mac: "the first card's address; 02:e1:00:00:SLOT:00",
+}
+
 function yesOrNo(text: string): boolean {
   if (text !== 'yes' && text !== 'no') throw new Error('want yes or no')
   return text === 'yes'

@@ -20,6 +20,19 @@ export interface NvmeOptions {
   device: number
 }
 
+/** For people; parseNvmeOptions() is what counts. */
+export const nvmeOptionHelp: Record<keyof NvmeOptions, string> = {
+  size: "bytes of the namespace; 256M, or the file's",
+  file: 'where the namespace is kept; in memory',
+  lba: 'bytes of a block, 512 or 4096; 512',
+  queues: `I/O queue pairs, 1 to ${MAX_IO_QUEUES}; 16`,
+  depth: 'entries of the longest I/O queue, 2 to 65536; 1024',
+  mdts: 'bytes of the longest transfer, 8K to 1M; 128K',
+  serial: 'serial number; pciem-SLOT',
+  vendor: 'PCI vendor ID; 0x1db7',
+  device: 'PCI device ID; 0x0e20',
+}
+
 const DEFAULT_SIZE = 256 * 2 ** 20
 
 // A vendor and device that no quirk of a driver names: the driver takes the controller at its word.

@@ -21,7 +21,7 @@ export const command: CommandModule<object, Args> = {
   builder: (yargs) =>
     yargs
       .positional('model', { type: 'string', demandOption: true, describe: "a model's name (nvme, e1000) or a module's path" })
-      .positional('option', { type: 'string', array: true, describe: 'KEY=VALUE for the model, e.g. size=64M' })
+      .positional('option', { type: 'string', array: true, describe: 'KEY=VALUE for the model, e.g. size=64M; `pciem -c "models NAME"` explains them' })
       .option('record', { type: 'string', requiresArg: true, describe: 'write every transaction to this trace' })
       .option('force', { type: 'boolean', default: false, describe: 'overwrite the trace if it exists' })
       .option('driver', { type: 'string', requiresArg: true, describe: "the driver that must bind (default: the model's own)" })

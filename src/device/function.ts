@@ -9,7 +9,7 @@ import { Irq } from './irq.js'
 import { P2p } from './p2p.js'
 import type { FunctionIds, FunctionOptions } from './options.js'
 import type { SlotFile } from './slot-file.js'
-import { bindDriver, driverOf, unbindDriver, waitForDriver } from './sysfs.js'
+import { bindDriver, driverOf, resetFunction, unbindDriver, waitForDriver } from './sysfs.js'
 
 /** One function of a slot. */
 export class Function {
@@ -50,6 +50,11 @@ export class Function {
   /** Takes the driver off; done when its remove() has run. */
   async unbind(): Promise<void> {
     await unbindDriver(this.bdf)
+  }
+
+  /** Has the PCI core reset it, as `echo 1 >/sys/…/reset` does. */
+  async reset(): Promise<void> {
+    await resetFunction(this.bdf)
   }
 
   /** The driver's name, once its probe() has succeeded. */

@@ -63,6 +63,14 @@ export async function rescanBus(): Promise<void> {
   await writeTo('/sys/bus/pci/rescan', '1', 'rescan')
 }
 
+/** Resets a function by the best way that it has (FLR, power management, the slot), its driver told before and after. */
+export async function resetFunction(bdf: string): Promise<void> {
+  await writeTo(`${devices}/${bdf}/reset`, '1', `reset ${bdf}`, {
+    EACCES: 'this function has no way to be reset, or this is not root; the capability pcie with flr gives it one',
+    ENOENT: 'this function has no way to be reset (the capability pcie with flr gives it one), or is not on the bus',
+  })
+}
+
 /** Takes one function off the kernel's list, as hot-unplugging software does; its slot stays. */
 export async function removeFunction(bdf: string): Promise<void> {
   await writeTo(`${devices}/${bdf}/remove`, '1', `remove ${bdf}`)

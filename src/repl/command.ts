@@ -17,7 +17,7 @@ export interface Command {
   raw?: boolean
   run(session: Session, args: string[]): Result | undefined | Promise<Result | undefined>
   /** what Tab offers for a kind of word that means something of its own here; `before`: the words so far */
-  words?: Record<string, (session: Session, before: readonly string[]) => string[]>
+  words?: Record<string, (session: Session, before: readonly string[]) => string[] | Promise<string[]>>
 }
 
 export function result(value: unknown, text: string): Result {

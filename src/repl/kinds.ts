@@ -41,7 +41,7 @@ const listed = (words: readonly string[]): Find => (_session, last) => {
 export const kinds: Readonly<Record<string, Find>> = {
   FILE: files,
   LINE: files,
-  MODEL: (session, last) => [...modelNames(), ...files(session, last)],
+  MODEL: (session, last) => (/[./]/.test(last) ? files(session, last) : modelNames()),
   DEVICE: devices,
   DRIVER: () => readdirSync('/sys/bus/pci/drivers'),
   'DEVICE:barN': (session) => session.devices.flatMap(({ name, fn }) => [...fn.bars.keys()].map((bar) => `${name}:bar${bar}+0x`)),

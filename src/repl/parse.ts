@@ -83,9 +83,10 @@ export function asCommand(line: string, table: CommandTable): string[] | undefin
   const [, first, rest = ''] = /^(\S+)(.*)$/s.exec(trimmed) ?? []
   if (first === undefined || trimmed.includes('\n')) return undefined
   if (isBarTarget(first)) return ['bar', ...words(trimmed)]
-  // `irq = 3`, `events.length` and `help()` are JavaScript; `irq 3` is not.
+  // `irq = 3`, `events.length` and `help()` are JavaScript; `irq 3`, `create ./card.ts` and `sh (cd /; ls)` are not.
   const command = table.get(first)
-  if (!command || /^\s*(=(?!=)|=>|[-+*/%&|^]=|\?|&&|\|\||===?|\.|\()/.test(rest)) return undefined
+  if (!command || /^([.(]|\s*(=(?!=)|=>|[-+*/%&|^]=|\?|&&|\|\||===?))/.test(rest)) return undefined
+  if (!command.raw && /^\s*\(/.test(rest)) return undefined
   return command.raw ? [first, rest.trim()] : words(trimmed)
 }
 

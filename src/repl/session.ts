@@ -150,14 +150,14 @@ export class Session {
     return formatEvent(event, { registers: event.bar === null ? undefined : device?.registers.get(event.bar), config: device?.configBytes() })
   }
 
-  /** Runs a shell command with the terminal; its exit status. */
-  shell(line: string): Promise<number> {
-    return this.output.handOver(() => this.spawnShell(line))
+  /** Runs a program with the terminal; its exit status. */
+  program(file: string, args: readonly string[]): Promise<number> {
+    return this.output.handOver(() => this.spawnProgram(file, args))
   }
 
-  private spawnShell(line: string): Promise<number> {
+  private spawnProgram(file: string, args: readonly string[]): Promise<number> {
     return new Promise((resolve, reject) => {
-      const child = spawn('/bin/sh', ['-c', line], { stdio: 'inherit' })
+      const child = spawn(file, args, { stdio: 'inherit' })
       child.on('error', reject)
       child.on('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal!]))
     })

@@ -20,6 +20,14 @@ describe('loadModel', () => {
     for (const name of modelNames()) expect((await loadModel(name)).name).toBe(name)
   })
 
+  it('explain each option that they take, and no other', async () => {
+    for (const name of modelNames()) {
+      const model = await loadModel(name)
+      const known = Object.keys(model.options ?? {}).sort().join(', ') || 'none'
+      expect(() => model.describe({ nosuch: '1' })).toThrow(`${name} has no option 'nosuch'; its options: ${known}`)
+    }
+  })
+
   it('loads a file', async () => {
     const path = file('mine.mjs', `export default { name: 'mine', driver: 'none', describe: () => ({ functions: [] }), attach: () => ({ close() {} }) }`)
     expect((await loadModel(path)).name).toBe('mine')

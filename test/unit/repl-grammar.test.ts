@@ -56,13 +56,13 @@ describe('every command', () => {
     expect(() => checkWords(one, ['--frobnicate'])).toThrow(new RegExp(`^${one.name} has no option --frobnicate; usage: ${one.name}.*$`))
   })
 
-  it.each(all)('$name completes each of its options', ({ name, forms }) => {
-    const offered = completeCommand(new Session(), `${name} --`)![0]
+  it.each(all)('$name completes each of its options', async ({ name, forms }) => {
+    const [offered] = (await completeCommand(new Session(), `${name} --`))!
     for (const [option] of forms.join(' ').matchAll(/--[a-z][\w-]*/g)) expect(offered).toContain(option)
   })
 
   // Numbers, texts and expressions, of which there is nothing to offer.
-  const free = ['ADDRESS', 'ARGUMENT', 'BYTE', 'BITS', 'COMPARE', 'COUNT', 'EXPRESSION', 'ID', 'INDEX', 'KEY=VALUE', 'LENGTH', 'LINES', 'N', 'OFFSET', 'OPERAND', 'REGISTER', 'SECONDS', 'SIZE', 'TEXT', 'TIME', 'VALUE', 'VECTOR', 'MS', 'V']
+  const free = ['ADDRESS', 'ARGUMENT', 'BYTE', 'BITS', 'COMPARE', 'COUNT', 'EXPRESSION', 'ID', 'INDEX', 'LENGTH', 'LINES', 'N', 'OFFSET', 'OPERAND', 'REGISTER', 'SECONDS', 'SIZE', 'TEXT', 'TIME', 'VALUE', 'VECTOR', 'MS', 'V']
   it.each(all)('$name completes each kind of word, or there is nothing to offer', (one) => {
     const seen = new Set<string>()
     const looked = new Set<string>()
@@ -83,24 +83,28 @@ describe('every command', () => {
 
 describe('completion', () => {
   const folder = mkdtempSync(join(tmpdir(), 'pciem-grammar-'))
-  const offered = (line: string): string[] => completeCommand(new Session(), line)?.[0] ?? []
+  const offered = async (line: string): Promise<string[]> => (await completeCommand(new Session(), line))?.[0] ?? []
 
-  it('offers commands, their words, options, keys, kinds of events, files and models', () => {
+  it('offers commands, their words, options, keys, kinds of events, files and models', async () => {
     writeFileSync(join(folder, 'map.json'), '[]')
-    expect(offered('rec')).toEqual(['record '])
-    expect(offered('record st')).toEqual(['start', 'stop', 'status'])
-    expect(offered('record start x --ma')).toEqual(['--max-size', '--max-time'])
-    expect(offered('record start x --filter mmio-read,irq')).toEqual(['mmio-read,irq'])
-    expect(offered('events mmio-w')).toEqual(['mmio-write'])
-    expect(offered('events mmio-write mmio-read-')).toEqual(['mmio-read-request', 'mmio-read-completion'])
-    expect(offered(`registers load ${folder}/map.j`)).toEqual([`${folder}/map.json`])
-    expect(offered('create n')).toContain('nvme')
-    expect(offered('create device vendor=1 ba')).toEqual(['bar0=', 'bar1=', 'bar2=', 'bar3=', 'bar4=', 'bar5='])
-    expect(offered('create device dma=')).toEqual(['dma=soft', 'dma=direct'])
-    expect(offered('help wat')).toEqual(['watch'])
-    expect(offered('dma atomic fetch-a')).toEqual(['fetch-add', 'fetch-and'])
-    expect(offered('aer fatal Mal')).toEqual(['MalfTLP'])
-    expect(offered('irq ')).toEqual(['assert', 'deassert', 'pulse'])
-    expect(completeCommand(new Session(), 'Math.ma')).toBeUndefined()
+    expect(await offered('rec')).toEqual(['record '])
+    expect(await offered('record st')).toEqual(['start', 'stop', 'status'])
+    expect(await offered('record start x --ma')).toEqual(['--max-size', '--max-time'])
+    expect(await offered('record start x --filter mmio-read,irq')).toEqual(['mmio-read,irq'])
+    expect(await offered('events mmio-w')).toEqual(['mmio-write'])
+    expect(await offered('events mmio-write mmio-read-')).toEqual(['mmio-read-request', 'mmio-read-completion'])
+    expect(await offered(`registers load ${folder}/map.j`)).toEqual([`${folder}/map.json`])
+    expect(await offered('create n')).toContain('nvme')
+    expect(await offered('create device vendor=1 ba')).toEqual(['bar0=', 'bar1=', 'bar2=', 'bar3=', 'bar4=', 'bar5='])
+    expect(await offered('create device dma=')).toEqual(['dma=soft', 'dma=direct'])
+    expect(await offered('help wat')).toEqual(['watch'])
+    expect(await offered('dma atomic fetch-a')).toEqual(['fetch-add', 'fetch-and'])
+    expect(await offered('aer fatal Mal')).toEqual(['MalfTLP'])
+    expect(await offered('irq ')).toEqual(['assert', 'deassert', 'pulse'])
+    expect(await offered('create nvme ')).toEqual(expect.arrayContaining(['size=', 'queues=', 'dma=']))
+    expect(await offered('create nvme lba=512 l')).toEqual([])
+    expect(await offered('create ./examples/thermo/device.ts c')).toEqual(['celsius='])
+    expect(await offered('models u')).toEqual(['uart'])
+    expect(await completeCommand(new Session(), 'Math.ma')).toBeUndefined()
   })
 })

@@ -55,7 +55,7 @@ const bar: Command = {
   name: 'bar',
   forms: ['', 'barN+OFFSET[.b|.w|.l|.q][=VALUE[:MASK]]…', 'dump BAR [OFFSET [LENGTH]]', 'fill BAR OFFSET LENGTH BYTE'],
   summary: "list the BARs, or read and write their memory as the device's owner; a line may begin with the register itself",
-  examples: ['bar', 'bar0+0x14.l', 'bar0+0x14.l=1', 'bar0.CSTS', 'bar dump 0 0 64'],
+  examples: ['bar', 'bar0.CSTS', 'bar0+0x14.l', 'bar0+0x14.l=0:1', 'bar fill 0 0x800 64 0xff', 'bar dump 0 0x800 80'],
   run(session, args) {
     const [verb] = args
     if (verb === undefined) {

@@ -1,22 +1,45 @@
 // SPDX-License-Identifier: MIT
-import { PciemError, UsageError } from '../../errors.js'
+import { UsageError } from '../../errors.js'
 import { Slot } from '../../device/slot.js'
-import { hex } from '../number.js'
+import { loadModel, modelNames, modelOptions } from '../../model.js'
 import { type Command, result } from '../command.js'
-import { parseCount } from '../number.js'
+import { hex, parseCount } from '../number.js'
 import { parseArguments } from '../parse.js'
 import type { Session } from '../session.js'
 
 const create: Command = {
   name: 'create',
   forms: ['MODEL [KEY=VALUE…]', 'device vendor=ID device=ID [class=ID] [barN=SIZE[:sync|:direct]…] [rom=SIZE] [vectors=N] [caps=NAME[:OPTION[=VALUE]]…[,NAME…]] [bus=host] [msi=N] [intx=A] [dma=soft|dma=direct]'],
-  summary: "create a device from a model (nvme, edu, or a file), or a bare one that you play by hand; `start` lets drivers see it",
+  summary: "create a device from a model (`models` lists them and their options), or a bare one that you play by hand; `start` lets drivers see it",
   examples: ['create nvme size=64M', 'create device vendor=0x1234 device=0x11e8 bar0=4K:sync vectors=4', 'create device vendor=0x1234 device=0x11e9 bar0=4K msi=8 intx=A', 'create device vendor=0x1234 device=0x11e8 bar0=4K caps=pcie:speed=16:width=8,aer,dsn:serial=0x1122334455667788'],
   async run(session, args) {
     const [model, ...options] = args
     if (model === undefined) throw new UsageError('which model? e.g. `create nvme`, or `create device vendor=0x1234 device=0x5678 bar0=4K`')
     const device = await session.create(model, parseOptions(options))
     return result({ device: device.name, bdf: device.fn.bdf }, `${device.name} is ${device.model} at ${device.fn.bdf}; \`start\` lets drivers bind`)
+  },
+  words: {
+    'KEY=VALUE': async (_session, [model = '', ...given]) => {
+      const keys = Object.keys(modelOptions(await loadModel(model)))
+      return keys.map((key) => `${key}=`).filter((key) => !given.some((word) => word.startsWith(key)))
+    },
+  },
+}
+
+const models: Command = {
+  name: 'models',
+  forms: ['[MODEL]'],
+  summary: 'the models that there are, with their drivers and options, or what the options of one mean',
+  examples: ['models', 'models nvme'],
+  async run(_session, [name]) {
+    const loaded = await Promise.all((name === undefined ? modelNames() : [name]).map(loadModel))
+    const value = loaded.map((model) => ({ name: model.name, driver: model.driver, options: modelOptions(model) }))
+    const lines = value.flatMap(({ name: model, driver, options }) =>
+      name === undefined
+        ? [`${model.padEnd(18)} driver ${driver.padEnd(18)} ${Object.keys(options).map((key) => `${key}=`).join(' ')}`]
+        : [`${model}, for the driver ${driver}`, ...Object.entries(options).map(([key, help]) => `  ${`${key}=`.padEnd(10)}${help}`)],
+    )
+    return result(name === undefined ? value : value[0], lines.join('\n'))
   },
 }
 
@@ -71,7 +94,8 @@ const use: Command = {
   summary: 'make a device the one that the other commands mean',
   examples: ['use dev1'],
   run(session, args) {
-    session.use(args[0] ?? '')
+    if (args[0] === undefined) throw new UsageError('which device? e.g. `use dev1`; `devices` lists them')
+    session.use(args[0])
     return undefined
   },
 }
@@ -96,10 +120,10 @@ const mark: Command = {
   examples: ['mark before the reset'],
   raw: true,
   run(session, [text = '']) {
-    if (text === '') throw new PciemError('a mark needs a text')
+    if (text === '') throw new UsageError('which text? e.g. `mark before the reset`')
     session.device().slot.mark(text)
     return undefined
   },
 }
 
-export const deviceCommands: Command[] = [create, start, devices, use, remove, mark]
+export const deviceCommands: Command[] = [create, models, start, devices, use, remove, mark]

@@ -47,10 +47,11 @@ const dma: Command = {
   summary: 'move data between the device and memory that the driver has mapped (prp: over an NVMe PRP list), or list what is mapped, or was',
   examples: [
     'dma maps',
-    'dma read 0x10000000 64',
     'dma write 0x10000000 0xde 0xad 0xbe 0xef',
+    'dma write 0x10000010 "hello"',
+    'dma read 0x10000000 64',
     'dma atomic fetch-add.l 0x10000008 1',
-    'dma prp read 0x10000800 0x10004000 8192',
+    'dma prp read 0x10000800 0x10003000 8192',
   ],
   run(session, args) {
     const [verb, at, ...rest] = args

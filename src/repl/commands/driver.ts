@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { rescanBus } from '../../device/sysfs.js'
 import { PciemError, UsageError } from '../../errors.js'
 import { type Command, result } from '../command.js'
 import { parseCount } from '../number.js'
@@ -48,6 +49,28 @@ const unbind: Command = {
   },
 }
 
+const reset: Command = {
+  name: 'reset',
+  forms: [''],
+  summary: 'have the PCI core reset the function (FLR, where it has that); its driver is told',
+  examples: ['reset'],
+  async run(session) {
+    await session.function().reset()
+    return undefined
+  },
+}
+
+const rescan: Command = {
+  name: 'rescan',
+  forms: [''],
+  summary: "have the kernel look for devices that are on a bus but not in its list, as after `sh echo 1 >/sys/…/remove`",
+  examples: ['rescan'],
+  async run() {
+    await rescanBus()
+    return undefined
+  },
+}
+
 const lspci: Command = {
   name: 'lspci',
   forms: ['[ARGUMENT…]'],
@@ -72,4 +95,4 @@ const dmesg: Command = {
   },
 }
 
-export const driverCommands = [bind, unbind, lspci, dmesg]
+export const driverCommands = [bind, unbind, reset, rescan, lspci, dmesg]

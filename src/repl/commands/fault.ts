@@ -58,7 +58,7 @@ function parseRule(session: Session, args: string[]): FaultRule {
 }
 
 function describe(fault: InjectedFault): string {
-  const where = fault.length === 0n ? (fault.bar === null ? '' : `bar${fault.bar}`) : fault.bar === null ? hex(fault.addr) : `bar${fault.bar}+${hex(fault.addr)}`
+  const where = fault.length === 0n ? (fault.bar === null ? '' : `bar${fault.bar}`) : fault.bar !== null ? `bar${fault.bar}+${hex(fault.addr)}` : fault.on === 'irq' ? fault.addr : hex(fault.addr)
   const what = fault.action === 'value' || fault.action === 'flip' ? `${fault.action}=${hex(fault.value)}` : fault.action === 'delay' ? `delay=${fault.value / 1_000_000n} ms` : fault.action
   const limits = `${fault.after > 0n ? ` after=${fault.after}` : ''}${fault.count > 0n ? ` count=${fault.count}` : ''}`
   return `${String(fault.id).padStart(3)}  ${fault.on} ${where}`.trimEnd() + ` ${what}${limits}  hit ${fault.hits} of ${fault.seen}`

@@ -31,7 +31,7 @@ const p2p: Command = {
   name: 'p2p',
   forms: ['allow DEVICE [r|w|rw]', 'deny DEVICE', 'read DEVICE:barN+OFFSET|ADDRESS LENGTH', 'write DEVICE:barN+OFFSET|ADDRESS BYTE…|"TEXT"'],
   summary: "reach another device's BAR as a peer, or let another one reach this device's; nothing is reached that was not allowed",
-  examples: ['p2p allow dev1 rw', 'p2p read dev0:bar0+0x10 4', 'p2p write dev0:bar0+0x10 0x01 0x00 0x00 0x00', 'p2p deny dev1'],
+  examples: ['p2p allow dev0 rw', 'p2p write dev0:bar0+0x10 0x01 0x00 0x00 0x00', 'p2p read dev0:bar0+0x10 4', 'p2p deny dev0'],
   async run(session, args) {
     const [verb, at, ...rest] = args
     const { p2p } = session.function()

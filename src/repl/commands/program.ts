@@ -49,7 +49,7 @@ const program: Command = {
   name: 'program',
   forms: ['', 'PLACE read|write|update FILE', 'PLACE read|write|update off'],
   summary: 'have the kernel run a small program when the driver reads or writes a place of a BAR, or the device updates it; the language is in library.md, and names of registers are names in it',
-  examples: ['program', 'program bar0+0x10..0x13 read pop.txt', 'program bar0+0x10..0x13 read off'],
+  examples: ['program bar0+0x0c..0x0f read examples/fifo.program', 'program', 'program bar0+0x0c..0x0f read off'],
   run: (session, args) => (args.length === 0 ? list(session) : set(session, args)),
 }
 

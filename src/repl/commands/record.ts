@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+import { join } from 'node:path'
 import { PciemError, UsageError, exitCodes } from '../../errors.js'
+import { projectRoot } from '../../paths.js'
 import { progressText } from '../../recorder/progress-line.js'
 import { parseSize, parseTime } from '../../recorder/units.js'
 import { type Command, result } from '../command.js'
@@ -59,7 +61,7 @@ const record: Command = {
     '[status]',
   ],
   summary: "write every transaction of the device to a trace file (start before `start` to have the driver's probe in it)",
-  examples: ['record start /tmp/nvme.pciem', 'record start /tmp/last.pciem --ring 64M --trigger oops', 'record mark here', 'record stop'],
+  examples: ['record start /tmp/edu.pciem', 'record mark here', 'record', 'record stop', 'record start /tmp/last.pciem --ring 64M --trigger oops'],
   async run(session: Session, args) {
     const { positional, options } = parseArguments(args, optionKinds)
     const [verb, file, ...rest] = positional
@@ -79,4 +81,18 @@ const record: Command = {
   },
 }
 
-export const recordCommands = [record]
+const replay: Command = {
+  name: 'replay',
+  forms: ['FILE… [--driver DRIVER] [--match MATCH] [--times N]'],
+  summary: 'play recorded devices to their drivers, as `pciem replay` does; a divergence is an error',
+  examples: ['replay /tmp/edu.pciem', 'replay /tmp/edu.pciem --match exact --times 2'],
+  async run(session, args) {
+    if (args.length === 0) throw new UsageError('which trace? e.g. `replay nvme.pciem`')
+    const status = await session.program(join(projectRoot, 'bin', 'pciem'), ['replay', ...args])
+    if (status !== 0) throw new PciemError(`the replay ended with status ${status}`)
+    return undefined
+  },
+  words: { MATCH: () => ['exact', 'fold', 'loose'] },
+}
+
+export const recordCommands = [record, replay]

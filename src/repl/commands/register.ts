@@ -145,7 +145,7 @@ const register: Command = {
     'set|clear barN+OFFSET BITS',
   ],
   summary: 'what the kernel does at once when the driver accesses a register: bits that writes change (rw), clear (w1c) or set (w1s) and reads clear (rc), the vector or INTx level that follows, and registers that lead to others (indexed); set and clear are the device’s side of it',
-  examples: ['register', 'register bar0+0xc0 rc=~0 w1c=~0', 'register bar0+0xd8 target=0xd0 w1c=~0', 'register interrupt 0 bar0+0xc0 enable=0xd0 vector=0', 'register set bar0+0xc0 0x4'],
+  examples: ['register bar0+0xc0 rc=~0 w1c=~0', 'register bar0+0xd8 target=0xd0 w1c=~0', 'register interrupt 0 bar0+0xc0 enable=0xd0 vector=0', 'register set bar0+0xc0 0x4', 'register'],
   run(session, args) {
     const [verb, ...rest] = args
     if (verb === undefined) return list(session)

@@ -31,7 +31,7 @@ const registers: Command = {
   name: 'registers',
   forms: ['[BAR]', 'load FILE [BAR]'],
   summary: "list the registers that have names, with what the device's memory holds of them, or load a register map (JSON, or a JavaScript or TypeScript module)",
-  examples: ['registers', 'registers load examples/thermo/registers.json', 'registers 0'],
+  examples: ['registers load examples/thermo/registers.json', 'registers', 'registers 0'],
   async run(session, args) {
     const [first, file, more] = args
     const barOf = (text: string): number => parseCount(text.replace(/^bar/, ''), 'BAR')

@@ -13,11 +13,12 @@ const help: Command = {
   examples: ['help', 'help cfg'],
   async run(_session, args) {
     const { commands, findCommand } = await import('./index.js')
-    if (args[0] !== undefined) return result(undefined, describe(findCommand(args[0])))
     const columns = Math.max(60, process.stdout.columns ?? 100)
+    if (args[0] !== undefined) return result(undefined, describe(findCommand(args[0]), columns))
     const lines = [...commands.values()].map((command) => `  ${command.name.padEnd(10)}${wrap(command.summary, columns - 13, 12)}`)
     const value = [...commands.values()].map(({ name, forms, summary, examples }) => ({ name, forms, summary, examples }))
-    return result(value, `${lines.join('\n')}\n\nAnything else is JavaScript: slot, fn, config, bar0…, dma, irq, log, on(), command() and hexdump() are in scope.`)
+    const others = 'Anything else is JavaScript: slot, fn, config, bar0…, dma, irq, line, log, on(), command(), expect(), sleep() and hexdump() are in scope. `help COMMAND` has examples; Tab completes; `.save FILE` keeps the session as a script.'
+    return result(value, `${lines.join('\n')}\n\n${wrap(others, columns - 1, 0)}`)
   },
 }
 
@@ -31,9 +32,9 @@ function wrap(text: string, width: number, indent: number): string {
   return lines.join(`\n${' '.repeat(indent)}`)
 }
 
-function describe(command: Command): string {
+function describe(command: Command, columns: number): string {
   const forms = command.forms.map((form) => `  ${command.name} ${form}`.trimEnd())
-  return [command.summary, '', ...forms, '', 'Examples:', ...command.examples.map((example) => `  ${example}`)].join('\n')
+  return [wrap(command.summary, columns - 1, 0), '', ...forms, '', 'Examples:', ...command.examples.map((example) => `  ${example}`)].join('\n')
 }
 
 const sleep: Command = {
@@ -59,7 +60,7 @@ const sh: Command = {
   raw: true,
   async run(session, [line = '']) {
     if (line === '') throw new UsageError('which command? e.g. `sh ls /dev/nvme*`')
-    const status = await session.shell(line)
+    const status = await session.program('/bin/sh', ['-c', line])
     if (status !== 0) throw new PciemError(`\`${line}\` exited with ${status}`)
     return undefined
   },
@@ -69,7 +70,7 @@ const expect: Command = {
   name: 'expect',
   forms: ['EXPRESSION', 'REGISTER|COMMAND ==|!=|<|>|<=|>= EXPRESSION'],
   summary: 'fail unless a JavaScript expression is true; to the left of a comparison may stand a register or a command',
-  examples: ['expect bar0+0x10.l == 0x1', 'expect cfg COMMAND.w == 0x6', "expect fn.driver() === 'nvme'", 'expect dma.maps().length > 0'],
+  examples: ['expect bar0.CSTS == 1', 'expect cfg VENDOR_ID == 0x1db7', "expect fn.driver() === 'nvme'", 'expect dma.maps().length > 0'],
   raw: true,
   async run(session, [text = '']) {
     const { evaluate } = session
