@@ -17,6 +17,7 @@ const places = [
   'src/binding',
   'src/device/sysfs',
   'src/repl/batch',
+  'src/repl/commands/index',
   'src/repl/interactive',
   'src/repl/reference',
   'src/repl/session',

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The serial card, driven by the kernel's own 8250_exar.
 import { afterEach, expect, it } from 'vitest'
-import { troubleIn } from '../../src/vm/kernel-log.js'
+import { exarWarns, judgeExar } from '../harness/exar.js'
 import { onEachGuest } from '../harness/guest.js'
 import { onHost } from '../harness/launcher.js'
 
@@ -16,13 +16,7 @@ wait $reader
 cmp /tmp/uart-sent /tmp/uart-got && echo ${bytes} bytes are the same`
 
 onEachGuest('a serial card', (guest) => {
-  // This driver maps its BAR once more for each port, and Linux 6.12 warns of that, whatever the card.
-  const isWarned = guest.point.kernel === '6.12'
-  const warning = /WARNING: .* pcim_iomap/
-  afterEach(async () => {
-    const troubles = (await guest.takeLog()).filter((line) => troubleIn(line) !== undefined)
-    expect(troubles.filter((line) => !(isWarned && warning.test(line)))).toEqual([])
-  })
+  afterEach(() => judgeExar(guest))
 
   it('is taken by the unmodified driver, and is a terminal of the kind that it is', async () => {
     const { stdout, status } = await guest.pciem(['run', 'uart', 'ports=4', '--', 'sh', '-c', 'lspci -nks $PCIEM_BDF; cat /proc/tty/driver/serial; stty -F $PCIEM_TTY 9600 && stty -F $PCIEM_TTY'])
@@ -58,7 +52,7 @@ ${echoed(2048)}`
   })
 
   // In a guest of its own: the driver remembers how a terminal was set when last it was open. On 6.12 the warning is what fails.
-  if (!isWarned) {
+  if (!exarWarns(guest)) {
     it('does the same in a replay of the recording in traces/', async () => {
       const { stdout, status } = await onHost('replay', `traces/exar_serial-${guest.point.kernel}.pciem`)
       expect(stdout).toMatch(/^match: \d+ accesses as recorded, \d+ device actions played$/m)

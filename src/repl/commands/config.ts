@@ -44,7 +44,7 @@ const cfg: Command = {
   name: 'cfg',
   forms: ['REG[+OFFSET][.b|.w|.l][=VALUE[:MASK]]…', 'dump [OFFSET [LENGTH]]', 'caps'],
   summary: "read or write config space as the device's owner, past the write masks; values are hexadecimal; `caps` shows the capabilities decoded",
-  examples: ['cfg COMMAND.w', 'cfg CAP_MSIX+2.w=0x8000:0x8000', 'cfg dump 0 64', 'cfg caps'],
+  examples: ['cfg COMMAND.w', 'cfg CAP_MSIX+2.w=0x8000:0x8000', 'cfg dump 0x40 32', 'cfg caps'],
   run(session, args) {
     if (args.length === 0) throw new UsageError('which register? e.g. `cfg COMMAND.w`, or `cfg dump`')
     if (args[0] === 'caps') return capabilities(session)
