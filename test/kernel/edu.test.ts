@@ -52,10 +52,11 @@ onEachGuest('the edu model', (guest) => {
 
   withTwoCpus('answers a read from an interrupt handler', async () => {
     // On the CPU that the model runs on, the handler keeps it from answering and reads all-ones; on the other one it is answered.
-    const onCpu = (cpu: number) => [`irq affinity 0 ${cpu}`, ...Array.from({ length: 4 }, () => 'irq read 0')]
+    // A busy host may keep it from answering in time there, too: some of many are answered.
+    const onCpu = (cpu: number) => [`irq affinity 0 ${cpu}`, ...Array.from({ length: 32 }, () => 'irq read 0')]
     const lines = await onDevice(guest, 'irq request 1', ...onCpu(0), ...onCpu(1))
     const reads = lines.filter(({ handler }) => handler !== undefined)
-    expect(reads).toHaveLength(8)
+    expect(reads).toHaveLength(64)
     expect(reads.map(({ arrived }) => arrived)).toEqual(reads.map(() => true))
     expect(reads.map(({ value }) => value)).toContain('0x10000ed')
     expect(reads.filter(({ value }) => value !== '0x10000ed' && value !== '0xffffffff')).toEqual([])
