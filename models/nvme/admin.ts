@@ -5,7 +5,7 @@ import type { Health } from './health.js'
 import * as identify from './identify.js'
 import type { ErrorLog } from './log-pages.js'
 import { logPage } from './log-pages.js'
-import type { Namespace } from './namespace.js'
+import { LBA_SIZES, type Namespace } from './namespace.js'
 import { ADMIN } from './opcodes.js'
 import type { NvmeOptions } from './options.js'
 import type { QueueSet } from './queue-set.js'
@@ -13,6 +13,8 @@ import { CommandFailed, status } from './status.js'
 import type { DataTransfer } from './transfer.js'
 
 const NVM_COMMAND_SET = 0
+const ALL_NAMESPACES = 0xffff_ffff
+const CRYPTOGRAPHIC_ERASE = 2
 
 export interface AdminParts {
   options: NvmeOptions
@@ -70,6 +72,9 @@ export class AdminCommands {
       case ADMIN.getFeatures:
         features.get(command)
         return 'done'
+      case ADMIN.formatNvm:
+        this.#format(command)
+        return 'done'
       case ADMIN.asyncEvent:
         return this.#holdAsyncEvent(command)
       default:
@@ -81,6 +86,17 @@ export class AdminCommands {
     if (this.#asyncEvents.length > identify.ASYNC_EVENT_LIMIT) throw new CommandFailed(status.asyncEventLimitExceeded)
     this.#asyncEvents.push(command.cid)
     return 'held'
+  }
+
+  // Format NVM (NVMe 1.4, section 5.23). Each format erases, whether the host asks for that or not.
+  #format(command: Command): void {
+    const options = command.dword(10)
+    const format = options & 0xf
+    const erase = (options >>> 9) & 7
+    if (format >= LBA_SIZES.length || (options & 0x1f0) !== 0) throw new CommandFailed(status.invalidFormat)
+    if (erase >= CRYPTOGRAPHIC_ERASE) throw new CommandFailed(status.invalidField)
+    const chosen = command.nsid === ALL_NAMESPACES ? [...this.#parts.namespaces.values()] : [this.#namespace(command)]
+    for (const namespace of chosen) namespace.reformat(format)
   }
 
   #identify(command: Command): Uint8Array {

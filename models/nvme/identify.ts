@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { NvmeOptions } from './options.js'
-import { formatUuid, uuidOf, type Namespace } from './namespace.js'
+import { formatUuid, LBA_SIZES, uuidOf, type Namespace } from './namespace.js'
 import { VERSION_1_4 } from './registers.js'
 import { COMPOSITE_CRITICAL_KELVIN, COMPOSITE_WARNING_KELVIN } from './health.js'
 
@@ -26,6 +26,7 @@ export function identifyController(options: NvmeOptions): Uint8Array {
   view.setUint32(88, 1_000_000, true) // RTD3E: how long the driver waits for a shutdown
   view.setUint32(92, 1 << 8, true) // OAES: namespace attribute notices
   bytes[111] = 1 // CNTRLTYPE: I/O controller
+  view.setUint16(256, 1 << 1, true) // OACS: Format NVM
   bytes[258] = ABORT_LIMIT
   bytes[259] = ASYNC_EVENT_LIMIT
   bytes[260] = (1 << 1) | 1 // FRMW: one slot, read only
@@ -43,18 +44,20 @@ export function identifyController(options: NvmeOptions): Uint8Array {
   return bytes
 }
 
-/** Identify Namespace (figure 245): one LBA format, no metadata. */
+/** Identify Namespace (figure 245): LBA formats without metadata. */
 export function identifyNamespace(namespace: Namespace): Uint8Array {
   const bytes = new Uint8Array(4096)
   const view = new DataView(bytes.buffer)
   view.setBigUint64(0, namespace.blocks, true) // NSZE, NCAP, NUSE: fully provisioned
   view.setBigUint64(8, namespace.blocks, true)
   view.setBigUint64(16, namespace.blocks, true)
+  bytes[25] = LBA_SIZES.length - 1
+  bytes[26] = namespace.format
   // DLFEAT: deallocated blocks read as zero, and write zeroes may deallocate
   bytes[33] = namespace.medium.zeroesWhenDeallocated ? 0x09 : 0
   bytes.set(namespace.nguid, 104)
   bytes.set(namespace.eui64, 120)
-  bytes[130] = namespace.lbaShift
+  LBA_SIZES.forEach((size, format) => (bytes[128 + 4 * format + 2] = Math.log2(size)))
   return bytes
 }
 

@@ -2,7 +2,7 @@
 import type { Command } from './command.js'
 import type { Health } from './health.js'
 import { ERROR_LOG_ENTRIES } from './identify.js'
-import { ADMIN_OPCODES, IO_EFFECTS } from './opcodes.js'
+import { ADMIN_EFFECTS, IO_EFFECTS } from './opcodes.js'
 import { CommandFailed, status } from './status.js'
 
 const ERROR_ENTRY = 64
@@ -80,7 +80,7 @@ function firmwareSlots(): Uint8Array {
 function commandEffects(): Uint8Array {
   const bytes = new Uint8Array(4096)
   const view = new DataView(bytes.buffer)
-  for (const opcode of ADMIN_OPCODES) view.setUint32(opcode * 4, COMMAND_SUPPORTED, true)
+  for (const [opcode, effects] of ADMIN_EFFECTS) view.setUint32(opcode * 4, COMMAND_SUPPORTED | effects, true)
   for (const [opcode, effects] of IO_EFFECTS) view.setUint32(1024 + opcode * 4, COMMAND_SUPPORTED | effects, true)
   return bytes
 }

@@ -17,6 +17,8 @@ export interface Medium {
   written(offset: number, span: Uint8Array): void
   zero(offset: number, length: number): void
   deallocate(offset: number, length: number): void
+  /** All of it reads as zero. */
+  erase(): void
   flush(): void
   close(): void
 }
@@ -66,6 +68,10 @@ export class MemoryMedium implements Medium {
     this.zero(offset, length)
   }
 
+  erase(): void {
+    this.#chunks.clear()
+  }
+
   flush(): void {
     // nothing is more durable than this
   }
@@ -80,7 +86,7 @@ function within(offset: number, length: number): { index: number; start: number;
   return { index: (offset - start) / CHUNK, start, end: Math.min(CHUNK, start + length) }
 }
 
-/** A file that outlives the device. It is made if absent, grown if shorter than `size`, and never cut. */
+/** A file that outlives the device. It is made if absent, grown if shorter than `size`, and only cut for a moment, by a format. */
 export class FileMedium implements Medium {
   readonly size: number
   readonly zeroesWhenDeallocated = false
@@ -126,6 +132,13 @@ export class FileMedium implements Medium {
 
   deallocate(): void {
     // A hint: what the blocks read as afterwards is not promised, so they may stay.
+  }
+
+  erase(): void {
+    attempt(() => {
+      ftruncateSync(this.#fd, 0)
+      ftruncateSync(this.#fd, this.size)
+    }, status.writeFault)
   }
 
   flush(): void {

@@ -2,22 +2,22 @@
 import { createHash } from 'node:crypto'
 import type { Medium } from './medium.js'
 
+/** Sizes of a logical block that a namespace can be formatted to; a format's number is its place here. */
+export const LBA_SIZES: readonly number[] = [512, 4096]
+
 /** One namespace: a medium, cut into logical blocks, with the identifiers that the host keeps it by. */
 export class Namespace {
   readonly nsid: number
   readonly medium: Medium
-  readonly lbaShift: number
-  /** size in logical blocks */
-  readonly blocks: bigint
   readonly eui64: Uint8Array
   readonly nguid: Uint8Array
   readonly uuid: Uint8Array
+  #format: number
 
   constructor(nsid: number, medium: Medium, lbaSize: number, serial: string) {
     this.nsid = nsid
     this.medium = medium
-    this.lbaShift = Math.log2(lbaSize)
-    this.blocks = BigInt(medium.size) >> BigInt(this.lbaShift)
+    this.#format = LBA_SIZES.indexOf(lbaSize)
     // The host refuses two namespaces with one identifier, and a recording must repeat: both follow from the serial.
     const name = `${serial}/${nsid}`
     const digest = createHash('sha256').update(`${name}/eui`).digest()
@@ -25,6 +25,26 @@ export class Namespace {
     this.eui64 = Uint8Array.from([...oui, ...digest.subarray(0, 5)])
     this.nguid = Uint8Array.from([...digest.subarray(8, 16), ...oui, ...digest.subarray(0, 5)])
     this.uuid = uuidOf(name)
+  }
+
+  /** number of its format in LBA_SIZES */
+  get format(): number {
+    return this.#format
+  }
+
+  get lbaShift(): number {
+    return Math.log2(LBA_SIZES[this.#format] as number)
+  }
+
+  /** size in logical blocks */
+  get blocks(): bigint {
+    return BigInt(this.medium.size) >> BigInt(this.lbaShift)
+  }
+
+  /** Forgets all data. */
+  reformat(format: number): void {
+    this.#format = format
+    this.medium.erase()
   }
 
   /** Whether blocks [slba, slba + count) exist. */

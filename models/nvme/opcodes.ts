@@ -11,6 +11,7 @@ export const ADMIN = {
   setFeatures: 0x09,
   getFeatures: 0x0a,
   asyncEvent: 0x0c,
+  formatNvm: 0x80,
 } as const
 
 export const IO = {
@@ -21,11 +22,16 @@ export const IO = {
   datasetManagement: 0x09,
 } as const
 
-export const ADMIN_OPCODES: readonly number[] = Object.values(ADMIN)
-
 const LOGICAL_BLOCKS_CHANGE = 1 << 1
+const NAMESPACE_CAPABILITIES_CHANGE = 1 << 2
+const ALONE_ON_ITS_NAMESPACE = 1 << 16
 
-/** What each I/O command changes, in the bits of the commands supported and effects log. */
+const ADMIN_CHANGES: ReadonlyMap<number, number> = new Map([[ADMIN.formatNvm, LOGICAL_BLOCKS_CHANGE | NAMESPACE_CAPABILITIES_CHANGE | ALONE_ON_ITS_NAMESPACE]])
+
+/** What each admin command changes, in the bits of the commands supported and effects log. */
+export const ADMIN_EFFECTS: readonly (readonly [number, number])[] = Object.values(ADMIN).map((opcode) => [opcode, ADMIN_CHANGES.get(opcode) ?? 0])
+
+/** The same of the I/O commands. */
 export const IO_EFFECTS: readonly (readonly [number, number])[] = [
   [IO.flush, 0],
   [IO.write, LOGICAL_BLOCKS_CHANGE],

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { UsageError } from '../../src/errors.js'
 import { integerBetween, oneOf, parseOptions, parseSize } from '../support/options.js'
+import { LBA_SIZES } from './namespace.js'
 import { MAX_IO_QUEUES } from './registers.js'
 
 export interface NvmeOptions {
@@ -55,7 +56,7 @@ export function parseNvmeOptions(raw: Record<string, string>): NvmeOptions {
   const options = parseOptions('nvme', raw, defaults, {
     size: parseSize,
     file: (text) => text,
-    lba: oneOf(512, 4096),
+    lba: oneOf(...LBA_SIZES),
     queues: integerBetween(1, MAX_IO_QUEUES),
     depth: integerBetween(2, 65536),
     mdts: parseTransferSize,

@@ -20,6 +20,7 @@ export const status = {
   asyncEventLimitExceeded: 0x105,
   invalidInterruptVector: 0x108,
   invalidLogPage: 0x109,
+  invalidFormat: 0x10a,
   invalidQueueDeletion: 0x10c,
   featureNotSaveable: 0x10d,
   featureNotChangeable: 0x10e,

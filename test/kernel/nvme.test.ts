@@ -106,6 +106,22 @@ onEachGuest('the nvme model under the unmodified driver', (guest) => {
     expect(left.map((bytes) => bytes > 0)).toEqual([true, false, false, true])
   })
 
+  it('is formatted by nvme-cli, but not to what it does not have', async () => {
+    const stdout = await onDevice(guest, [
+      'c=${PCIEM_BLOCK%n1}',
+      'echo secret | dd of="$PCIEM_BLOCK" bs=4k conv=sync oflag=direct status=none',
+      'nvme format "$PCIEM_BLOCK" --lbaf=1 --force >/dev/null',
+      'find_disk',
+      'blockdev --getss "$PCIEM_BLOCK"',
+      'dd if="$PCIEM_BLOCK" bs=4k count=1 iflag=direct status=none | tr -d "\\0" | wc -c',
+      'if nvme admin-passthru "$c" --opcode=0x80 --namespace-id=1 --cdw10=7 2>/dev/null; then exit 1; fi',
+      'nvme format "$PCIEM_BLOCK" --lbaf=0 --ses=1 --force >/dev/null',
+      'find_disk',
+      'blockdev --getss "$PCIEM_BLOCK"',
+    ])
+    expect(stdout).toBe('4096\n0\n512\n')
+  })
+
   it('survives an unbind under load', async () => {
     const stdout = await onDevice(guest, [
       `${LOAD} >/dev/null 2>&1 & load=$!`,

@@ -83,7 +83,8 @@ describe('identify', () => {
     const host = new Host({ size: '1M', lba: '4096' }).enable()
     expect(identify(host, 0, 1).status).toBe(0)
     expect(host.view.getBigUint64(BUFFER, true)).toBe(256n)
-    expect(host.memory[BUFFER + 130]).toBe(12)
+    expect(host.memory[BUFFER + 26]).toBe(1)
+    expect(host.memory[BUFFER + 128 + 4 + 2]).toBe(12)
   })
 
   it('refuses a namespace that does not exist, with DNR', () => {

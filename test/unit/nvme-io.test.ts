@@ -313,3 +313,50 @@ describe('a namespace in a file', () => {
     expect(() => new FileMedium(join(folder, 'none'), undefined)).toThrow(/give size=/)
   })
 })
+
+describe('Format NVM', () => {
+  const format = (host: Host, options: number, nsid = 1) => host.run(0, { opcode: 0x80, nsid, cdw: [options] }).status
+  const identified = (host: Host) => {
+    host.run(0, { opcode: 0x06, nsid: 1, prp1: BACK, cdw: [0] })
+    return { blocks: host.view.getBigUint64(BACK, true), format: host.memory[BACK + 26], shift: host.memory[BACK + 128 + 4 * (host.memory[BACK + 26] as number) + 2] }
+  }
+
+  it('gives the namespace another block size, and takes its data', () => {
+    const host = ready({ size: '1M' })
+    expect(identified(host)).toEqual({ blocks: 2048n, format: 0, shift: 9 })
+    host.memory.set(pattern(PAGE, 1), DATA)
+    expect(host.run(1, { opcode: WRITE, nsid: 1, prp1: DATA, cdw: [8, 0, 7] }).status).toBe(0)
+    expect(format(host, 1)).toBe(0)
+    expect(identified(host)).toEqual({ blocks: 256n, format: 1, shift: 12 })
+    expect(host.run(1, { opcode: READ, nsid: 1, prp1: BACK, cdw: [1, 0, 0] }).status).toBe(0)
+    expect(host.memory.subarray(BACK, BACK + PAGE)).toEqual(new Uint8Array(PAGE))
+    expect(host.run(1, { opcode: READ, nsid: 1, prp1: BACK, cdw: [256, 0, 0] }).status).toBe(status.lbaOutOfRange | DNR)
+    expect(format(host, 0, 0xffff_ffff)).toBe(0)
+    expect(identified(host).blocks).toBe(2048n)
+  })
+
+  it('refuses formats, protection and erasures that the controller does not have, and loses nothing', () => {
+    const host = ready({ size: '1M' })
+    host.memory.set(pattern(PAGE, 1), DATA)
+    host.run(1, { opcode: WRITE, nsid: 1, prp1: DATA, cdw: [0, 0, 7] })
+    for (const options of [2, 1 << 4, 1 << 5, 1 << 8]) expect(format(host, options)).toBe(status.invalidFormat | DNR)
+    expect(format(host, 2 << 9)).toBe(status.invalidField | DNR)
+    expect(format(host, 0, 2)).toBe(status.invalidNamespace | DNR)
+    host.run(1, { opcode: READ, nsid: 1, prp1: BACK, cdw: [0, 0, 7] })
+    expect(host.memory.slice(BACK, BACK + PAGE)).toEqual(pattern(PAGE, 1))
+    expect(format(host, 1 << 9)).toBe(0)
+  })
+
+  it('empties a file, which keeps its size', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'pciem-nvme-'))
+    const path = join(folder, 'disk')
+    const medium = new FileMedium(path, 1 << 20)
+    const host = new Host({ size: '1M' }, medium).enable()
+    medium.written(0, pattern(PAGE, 1))
+    expect(format(host, 1)).toBe(0)
+    expect(statSync(path)).toMatchObject({ size: 1 << 20 })
+    expect(medium.readable(0, PAGE)).toEqual(new Uint8Array(PAGE))
+    medium.close()
+    rmSync(folder, { recursive: true })
+  })
+})
