@@ -32,6 +32,8 @@ function take() {
 globalThis.feed = () => {
   if (timer) {
     clearInterval(timer)
+    // what has come since the last turn of a busy machine
+    take()
     return { fed, lost, seconds: (performance.now() - begun) / 1000 }
   }
   begun = performance.now()
