@@ -76,7 +76,7 @@ const wait: Command = {
   name: 'wait',
   forms: ['[KIND…] [PLACE] [--timeout SECONDS] [--seen]', 'break [--timeout SECONDS]'],
   summary: 'wait for the next event of a kind or at a place (with --seen, one since the last `wait` will do), or until a driver stands at a break',
-  examples: ['wait mmio-write bar0+0x1000 --timeout 5', 'wait irq --seen', 'wait break --timeout 60'],
+  examples: ['wait mmio-write bar0+0x1000 --timeout 60', 'wait irq --seen', 'wait break --timeout 60'],
   async run(session, args) {
     const { positional, options } = parseArguments(args, { timeout: 'value', seen: 'flag' })
     const seconds = parseSeconds(String(options.get('timeout') ?? '10'))

@@ -77,7 +77,7 @@ await scene(async ({ line, examples }) => {
 
 await scene(async ({ line, examples }) => {
   await line('create nvme size=64M')
-  await line('start --wait')
+  await line('start --wait --timeout 300')
   await examples('mark', 'cfg', 'expect', 'lspci', 'dmesg', 'sh', 'sleep', 'bind', 'reset', 'rescan', 'unbind', 'bar')
 })
 
@@ -88,7 +88,7 @@ await scene(async ({ line, examples, after }) => {
   await line('remove')
   await line('create edu')
   await line('record start /tmp/edu.pciem --force')
-  await line('start --wait')
+  await line('start --wait --timeout 300')
   await line('record stop')
   await line('remove')
   await examples('replay')
@@ -97,7 +97,7 @@ await scene(async ({ line, examples, after }) => {
 
 await scene(async ({ line, examples, after }) => {
   await line('create edu')
-  await line('start --wait')
+  await line('start --wait --timeout 300')
   await line(driver('irq request 8'))
   await line(driver('dma alloc 16384 coherent'))
   await line('dma write 0x10003000 0 0x10 0 0x10 0 0 0 0 0 0x20 0 0x10')
@@ -106,7 +106,7 @@ await scene(async ({ line, examples, after }) => {
   const stand = async () => {
     await line('break mmio-read bar0.LIVENESS')
     await line(soon('access r 4 4'))
-    await line('wait break --timeout 60')
+    await line('wait break --timeout 300')
   }
   await line('answer default memory')
   await after('wait', async (example) => {
@@ -148,7 +148,7 @@ await scene(async ({ line, examples }) => {
 
 await scene(async ({ line, session, examples }) => {
   await line('create uart')
-  await line('start --wait')
+  await line('start --wait --timeout 300')
   const [tty] = terminals(session.function().bdf)
   await line(`sh stty -F ${tty} raw -echo -crtscts; (sleep 1; printf 'login: ' >${tty}; sleep 30 <${tty}) &`)
   await examples('line', 'quit')
