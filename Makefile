@@ -17,6 +17,7 @@ help:
 	@echo 'make test    set up, build, and run all tests'
 	@echo 'make bench   measure'
 	@echo 'make soak    long runs: replays by the thousand, minutes of random load'
+	@echo 'make soak-replays: each trace in traces/ a thousand times; it goes on where it was'
 	@echo 'make soak-deterministic: 20 runs of a deterministic guest, all the same'
 	@echo 'make check   types, licences and all tests'
 	@echo 'make check-kernel kernel/ under W=1, sparse and checkpatch'
@@ -105,6 +106,10 @@ bench: build
 .PHONY: soak
 soak: build
 	@scripts/soak.sh
+
+.PHONY: soak-replays
+soak-replays: build
+	@scripts/soak-replays.sh
 
 .PHONY: soak-deterministic
 soak-deterministic: build

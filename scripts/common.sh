@@ -66,6 +66,6 @@ this_commit() {
 
 # A row in the list of long runs.
 note_run() { # NAME KERNEL CPUS WHAT
-	[ -e docs/soak.md ] || printf '# Long runs\n\n`make soak`, `make soak-deterministic`, `make fuzz`, `make fuzz-trace` and `make test-kasan` add a row for each run that passed.\n\n| date | commit | run | kernel | CPUs | what happened |\n|---|---|---|---|---|---|\n' >docs/soak.md
+	[ -e docs/soak.md ] || printf '# Long runs\n\n`make soak`, `make soak-replays`, `make soak-deterministic`, `make fuzz`, `make fuzz-trace` and `make test-kasan` add a row for each run that passed.\n\n| date | commit | run | kernel | CPUs | what happened |\n|---|---|---|---|---|---|\n' >docs/soak.md
 	printf '| %s | %s | %s | %s | %s | %s |\n' "$(date -I)" "$(this_commit)" "$@" >>docs/soak.md
 }

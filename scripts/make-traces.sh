@@ -7,8 +7,8 @@ cd "$(dirname "$0")/.."
 . scripts/common.sh
 [ $# -gt 0 ] || set -- 6.1 6.12
 
-# One thing at a time, and nothing random, so that the driver does the same in each run. (But nvme_io: there is more to measure in it.)
-nvme='dd if=README.md of=$PCIEM_BLOCK bs=4k count=4 oflag=direct conv=sync status=none
+# One thing at a time, and nothing random or that changes from commit to commit, so that the driver does the same in each run. (But nvme_io: there is more to measure in it.)
+nvme='yes pciem | dd of=$PCIEM_BLOCK bs=4k count=4 iflag=fullblock oflag=direct status=none
 dd if=$PCIEM_BLOCK of=/dev/null bs=4k count=16 iflag=direct status=none'
 nvme_io='fio --name=io --filename=$PCIEM_BLOCK --ioengine=libaio --direct=1 --randseed=1 --rw=randrw --rwmixread=70 --bs=4k --iodepth=4 --size=64M --io_size=6M --zero_buffers --minimal >/dev/null'
 uart='stty -F $PCIEM_TTY 115200 raw -echo -crtscts

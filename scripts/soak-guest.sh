@@ -6,10 +6,14 @@ set -eu
 cd "$(dirname "$0")/.."
 PATH=$PWD/bin:$PATH
 
-# The same trace again and again: each replay must match.
+# The same trace again and again: each replay must match. Of several CPUs each has a queue: the partitions are read by the
+# kernel's workers on the first one, the data by the command on the last one.
 replays() {
-	trace=/var/tmp/soak.pciem
-	pciem run nvme size=64M --record $trace -- sh -c 'dd if=$PCIEM_BLOCK of=/dev/null bs=1M count=1 iflag=direct status=none'
+	trace=/var/tmp/soak.pciem workers=/sys/devices/virtual/workqueue/cpumask
+	before=$(cat $workers)
+	echo 1 >$workers
+	pciem run nvme size=64M --record $trace -- taskset -c $(($(nproc) - 1)) sh -c 'dd if=$PCIEM_BLOCK of=/dev/null bs=1M count=1 iflag=direct status=none'
+	echo "$before" >$workers
 	pciem replay --times "$PCIEM_SOAK_REPLAYS" $trace
 	echo "$PCIEM_SOAK_REPLAYS of $PCIEM_SOAK_REPLAYS replays match"
 }

@@ -28,6 +28,7 @@ stage() { # NAME KERNEL CPUS
 
 for kernel in 6.1 6.12; do
 	stage replays $kernel 1
+	stage replays $kernel 2
 	stage load $kernel 2
 	stage removals $kernel 2
 	stage mixed $kernel 2
