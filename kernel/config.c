@@ -326,6 +326,8 @@ static u8 *config_plane(struct pciem_config_space *cfg, u32 plane)
 		return cfg->writable;
 	case PCIEM_CONFIG_W1C:
 		return cfg->w1c;
+	case PCIEM_CONFIG_RESET:
+		return cfg->reset;
 	default:
 		return NULL;
 	}
@@ -344,7 +346,11 @@ int pciem_config_access(struct pciem_func *f, const struct pciem_config *arg)
 		return -EINVAL;
 	if (state == PCIEM_STATE_REMOVED)
 		return -ENODEV;
+	if (set && arg->plane == PCIEM_CONFIG_RESET)
+		return -EPERM;
 	if (set && arg->plane != PCIEM_CONFIG_VALUE && state != PCIEM_STATE_NEW)
+		return -EBUSY;
+	if (arg->plane == PCIEM_CONFIG_RESET && state == PCIEM_STATE_NEW)
 		return -EBUSY;
 
 	buf = kmalloc(arg->length, GFP_KERNEL);

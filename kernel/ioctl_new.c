@@ -88,15 +88,7 @@ static int call_config(struct pciem_slot *slot, void *argp)
 	const struct pciem_config *arg = argp;
 	struct pciem_func *f = func_get(slot, arg->func);
 
-	if (IS_ERR(f))
-		return PTR_ERR(f);
-	if (arg->plane > PCIEM_CONFIG_W1C || arg->flags & ~PCIEM_CONFIG_SET || !arg->length ||
-	    arg->offset >= PCIEM_CONFIG_SIZE || arg->length > PCIEM_CONFIG_SIZE - arg->offset)
-		return -EINVAL;
-	if (arg->flags & PCIEM_CONFIG_SET && arg->plane != PCIEM_CONFIG_VALUE &&
-	    pciem_slot_state(slot) != PCIEM_STATE_NEW)
-		return -EBUSY;
-	return pciem_config_access(f, arg);
+	return IS_ERR(f) ? PTR_ERR(f) : pciem_config_access(f, arg);
 }
 
 int pciem_call_set_policy(struct pciem_slot *slot, const struct pciem_bar_policy *arg)
@@ -240,6 +232,8 @@ static int call_monitor_create(struct pciem_file *pf, void *argp)
 		slot = pciem_file_slot(pf);
 		return slot ? pciem_monitor_fd(slot, arg) : -EBUSY;
 	}
+	if (arg->slot == PCIEM_SLOT_NEXT)
+		return pciem_monitor_fd(NULL, arg);
 	slot = pciem_slot_find(arg->slot);
 	if (!slot)
 		return -ENOENT;

@@ -5,7 +5,8 @@
  * may write its position and nothing else; that position is only ever subtracted
  * and compared, and indexes are masked by the kernel's own size.
  *
- * Locking in this file: all fields that change are under stream->lock. A monitor is
+ * Locking in this file: all fields that change are under stream->lock; a monitor that
+ * waits for the next slot is under waiting_lock, which nests outside. A monitor is
  * freed an RCU grace period after it was taken off the list.
  */
 #include <linux/anon_inodes.h>
@@ -21,6 +22,10 @@
 #define CONTROL_PAGES	2
 #define RING_MIN	SZ_128K		/* a chunk of DMA and its record fit */
 #define RING_MAX	SZ_1G
+
+static DEFINE_MUTEX(waiting_lock);
+static LIST_HEAD(waiting);
+static unsigned int nr_waiting;
 
 /* ------------------------------------------------------------- for stream.c */
 
@@ -108,7 +113,9 @@ void pciem_monitor_commit(struct pciem_record *at, u32 len)
 
 void pciem_monitor_wake(struct pciem_monitor *m)
 {
-	if (wq_has_sleeper(&m->wait))
+	/* A position of the reader that is not up to date only wakes it for nothing. */
+	if (READ_ONCE(m->page->producer) - READ_ONCE(*m->consumer) >= m->wake_at &&
+	    wq_has_sleeper(&m->wait))
 		wake_up_poll(&m->wait, EPOLLIN | EPOLLRDNORM);
 }
 
@@ -157,6 +164,7 @@ static int monitor_alloc_pages(struct pciem_monitor *m)
 	m->page = (void *)m->consumer + PAGE_SIZE;
 	m->data = (void *)m->consumer + CONTROL_PAGES * PAGE_SIZE;
 	m->page->ring_size = m->size;
+	m->page->slot = PCIEM_SLOT_NEXT;
 	return 0;
 }
 
@@ -170,6 +178,7 @@ static struct pciem_monitor *monitor_alloc(const struct pciem_monitor_create *ar
 	m->size = arg->ring_size;
 	m->kinds = arg->kinds ?: ~0ULL;
 	m->lossy = arg->flags & PCIEM_MONITOR_LOSSY;
+	m->wake_at = arg->flags & PCIEM_MONITOR_BATCH ? min_t(u64, PCIEM_MONITOR_BATCH_BYTES, m->size / 4) : 1;
 	init_waitqueue_head(&m->wait);
 	err = monitor_alloc_pages(m);
 	if (err) {
@@ -212,7 +221,8 @@ static __poll_t monitor_fop_poll(struct file *file, struct poll_table_struct *wa
 	consumer = READ_ONCE(*m->consumer);
 	if (producer - consumer > m->size)
 		return EPOLLERR;
-	if (producer != consumer) {
+	/* Towards the end each record counts. */
+	if (producer - consumer >= (closed ? 1 : m->wake_at)) {
 		rec = m->data + (consumer & (m->size - 1) & ~7ULL);
 		if (!(READ_ONCE(rec->len) & PCIEM_RECORD_BUSY))
 			mask |= EPOLLIN | EPOLLRDNORM;
@@ -222,11 +232,52 @@ static __poll_t monitor_fop_poll(struct file *file, struct poll_table_struct *wa
 	return mask;
 }
 
+static struct pciem_slot *monitor_slot(struct pciem_monitor *m)
+{
+	/* Pairs with monitor_attach(). */
+	return smp_load_acquire(&m->slot);
+}
+
+static int monitor_await(struct pciem_monitor *m)
+{
+	int err = 0;
+
+	mutex_lock(&waiting_lock);
+	if (nr_waiting == PCIEM_MAX_MONITORS) {
+		err = -ENOSPC;
+	} else {
+		list_add_tail(&m->node, &waiting);
+		nr_waiting++;
+	}
+	mutex_unlock(&waiting_lock);
+	return err;
+}
+
+/* Whether it had no slot yet, and will not get one. */
+static bool monitor_leave(struct pciem_monitor *m)
+{
+	bool left;
+
+	mutex_lock(&waiting_lock);
+	left = !m->slot;
+	if (left) {
+		list_del(&m->node);
+		nr_waiting--;
+	}
+	mutex_unlock(&waiting_lock);
+	return left;
+}
+
 static void monitor_detach(struct pciem_monitor *m)
 {
-	struct pciem_slot *slot = m->slot;
+	struct pciem_slot *slot;
 	unsigned long flags;
 
+	if (monitor_leave(m)) {
+		monitor_free(m);
+		return;
+	}
+	slot = m->slot;
 	raw_spin_lock_irqsave(&slot->stream.lock, flags);
 	list_del_rcu(&m->node);
 	slot->stream.nr_monitors--;
@@ -246,7 +297,7 @@ static long monitor_fop_ioctl(struct file *file, unsigned int cmd, unsigned long
 {
 	struct pciem_monitor *m = file->private_data;
 
-	return pciem_ioctl_snapshot(m->slot, cmd, arg);
+	return pciem_ioctl_snapshot(monitor_slot(m), cmd, arg);
 }
 
 static const struct file_operations monitor_fops = {
@@ -259,6 +310,7 @@ static const struct file_operations monitor_fops = {
 	.llseek = noop_llseek,
 };
 
+/* It is on no list. */
 static int monitor_attach(struct pciem_slot *slot, struct pciem_monitor *m)
 {
 	struct pciem_stream *s = &slot->stream;
@@ -271,12 +323,31 @@ static int monitor_attach(struct pciem_slot *slot, struct pciem_monitor *m)
 	} else if (s->nr_monitors == PCIEM_MAX_MONITORS) {
 		err = -ENOSPC;
 	} else {
-		m->slot = slot;
+		pciem_slot_get(slot);
+		WRITE_ONCE(m->page->slot, slot->id);
+		/* Pairs with monitor_slot(). */
+		smp_store_release(&m->slot, slot);
 		list_add_tail_rcu(&m->node, &s->monitors);
 		s->nr_monitors++;
 	}
 	raw_spin_unlock_irqrestore(&s->lock, flags);
 	return err;
+}
+
+void pciem_monitor_adopt(struct pciem_slot *slot)
+{
+	struct pciem_monitor *m, *next;
+
+	mutex_lock(&waiting_lock);
+	list_for_each_entry_safe(m, next, &waiting, node) {
+		list_del(&m->node);
+		/* Others, who guessed its number, may have taken every place: it waits on. */
+		if (monitor_attach(slot, m))
+			list_add(&m->node, &waiting);
+		else
+			nr_waiting--;
+	}
+	mutex_unlock(&waiting_lock);
 }
 
 int pciem_monitor_fd(struct pciem_slot *slot, const struct pciem_monitor_create *arg)
@@ -285,17 +356,16 @@ int pciem_monitor_fd(struct pciem_slot *slot, const struct pciem_monitor_create 
 	int fd, err;
 
 	if (arg->ring_size < RING_MIN || arg->ring_size > RING_MAX ||
-	    !is_power_of_2(arg->ring_size) || (arg->flags & ~PCIEM_MONITOR_LOSSY))
+	    !is_power_of_2(arg->ring_size) || arg->flags & ~(PCIEM_MONITOR_LOSSY | PCIEM_MONITOR_BATCH))
 		return -EINVAL;
 	m = monitor_alloc(arg);
 	if (IS_ERR(m))
 		return PTR_ERR(m);
-	err = monitor_attach(slot, m);
+	err = slot ? monitor_attach(slot, m) : monitor_await(m);
 	if (err) {
 		monitor_free(m);
 		return err;
 	}
-	pciem_slot_get(slot);
 	fd = anon_inode_getfd("[pciem-monitor]", &monitor_fops, m, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		monitor_detach(m);

@@ -127,7 +127,8 @@ int pciem_ring_mmap(struct pciem_ring *ring, struct vm_area_struct *vma);
 __poll_t pciem_ring_poll(struct pciem_ring *ring, struct file *file, struct poll_table_struct *wait);
 int pciem_ring_fd(struct pciem_ring *ring);
 int pciem_ring_set_eventfd(struct pciem_ring *ring, int fd);
-int pciem_monitor_fd(struct pciem_slot *slot, const struct pciem_monitor_create *arg);
+int pciem_monitor_fd(struct pciem_slot *slot, const struct pciem_monitor_create *arg);	/* slot NULL: the next one */
+void pciem_monitor_adopt(struct pciem_slot *slot);	/* gives a new slot the monitors that wait for one */
 
 /* -------------------------------------------------------------------- read.c
  * Reads that the owner answers, and the dispatch of every trapped access.

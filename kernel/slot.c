@@ -230,6 +230,7 @@ struct pciem_slot *pciem_slot_create(void)
 		pciem_slot_put(slot);
 		return ERR_PTR(err);
 	}
+	pciem_monitor_adopt(slot);
 	return slot;
 }
 

@@ -27,9 +27,10 @@ void pciem_ring_close(struct pciem_ring *ring);
 
 /* monitor.c; all but commit, wake and close under stream->lock */
 struct pciem_monitor {
-	struct list_head node;
-	struct pciem_slot *slot;
+	struct list_head node;		/* of its stream; of those that wait for a slot */
+	struct pciem_slot *slot;	/* NULL until there is one; set once */
 	u64 kinds;
+	u64 wake_at;			/* the reader wants to know of so many bytes */
 	bool lossy;
 	bool given_up;			/* not waited for until it has drained */
 	u64 producer;			/* the kernel's own copy: the page's is for the reader */

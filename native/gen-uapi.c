@@ -105,10 +105,10 @@ static void constants(void)
 		PCIEM_EVENT_SEQ_DONE, PCIEM_EVENT_SEQ_DIVERGED, PCIEM_EVENT_SEQ_DRY)
 	CONSTS(PCIEM_RING_HEAD, PCIEM_RING_TAIL, PCIEM_RING_EVENTS, PCIEM_RING_ENTRIES)
 	CONSTS(PCIEM_STATE_NEW, PCIEM_STATE_REGISTERED, PCIEM_STATE_STARTED, PCIEM_STATE_REMOVED)
-	CONSTS(PCIEM_CONFIG_VALUE, PCIEM_CONFIG_WRITABLE, PCIEM_CONFIG_W1C, PCIEM_CONFIG_SET)
+	CONSTS(PCIEM_CONFIG_VALUE, PCIEM_CONFIG_WRITABLE, PCIEM_CONFIG_W1C, PCIEM_CONFIG_RESET, PCIEM_CONFIG_SET)
 	CONSTS(PCIEM_BAR_STORE, PCIEM_BAR_SYNC, PCIEM_BAR_DIRECT)
-	CONSTS(PCIEM_MONITOR_LOSSY)
-	CONSTS(PCIEM_SLOT_OWN)
+	CONSTS(PCIEM_MONITOR_LOSSY, PCIEM_MONITOR_BATCH, PCIEM_MONITOR_BATCH_BYTES)
+	CONSTS(PCIEM_SLOT_OWN, PCIEM_SLOT_NEXT)
 	CONSTS(PCIEM_RECORD_CFG_READ, PCIEM_RECORD_CFG_WRITE, PCIEM_RECORD_MMIO_READ,
 		PCIEM_RECORD_MMIO_WRITE, PCIEM_RECORD_IO_READ, PCIEM_RECORD_IO_WRITE,
 		PCIEM_RECORD_MMIO_READ_REQUEST, PCIEM_RECORD_MMIO_READ_COMPLETION,
@@ -185,7 +185,8 @@ static void structures(void)
 	STRUCT(pciem_bar_policy, size, func, bar_index, policy, flags, reserved, offset, length)
 	STRUCT(pciem_ring_create, size, entries)
 	STRUCT(pciem_monitor_create, size, flags, slot, ring_size, kinds)
-	STRUCT(pciem_monitor_page, producer, lost, closed, ring_size, waits, waited_ns)
+	STRUCT(pciem_monitor_page, producer, lost, closed, ring_size, waits, waited_ns, slot,
+		reserved)
 	STRUCT(pciem_record, len, kind, func, bar, width, seq, time, cause, context, cpu, flags,
 		pid, data_len, addr, value)
 	STRUCT(pciem_mark, size, length, text)

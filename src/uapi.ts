@@ -173,12 +173,16 @@ export const PCIEM_STATE_REMOVED = 3
 export const PCIEM_CONFIG_VALUE = 0
 export const PCIEM_CONFIG_WRITABLE = 1
 export const PCIEM_CONFIG_W1C = 2
+export const PCIEM_CONFIG_RESET = 3
 export const PCIEM_CONFIG_SET = 1
 export const PCIEM_BAR_STORE = 0
 export const PCIEM_BAR_SYNC = 1
 export const PCIEM_BAR_DIRECT = 2
 export const PCIEM_MONITOR_LOSSY = 1
+export const PCIEM_MONITOR_BATCH = 2
+export const PCIEM_MONITOR_BATCH_BYTES = 65536
 export const PCIEM_SLOT_OWN = 4294967295
+export const PCIEM_SLOT_NEXT = 4294967294
 export const PCIEM_RECORD_CFG_READ = 1
 export const PCIEM_RECORD_CFG_WRITE = 2
 export const PCIEM_RECORD_MMIO_READ = 3
@@ -324,7 +328,7 @@ export const STRUCT = {
   pciem_bar_policy: { sizeof: 40, size: 0, func: 4, bar_index: 8, policy: 12, flags: 16, reserved: 20, offset: 24, length: 32 },
   pciem_ring_create: { sizeof: 8, size: 0, entries: 4 },
   pciem_monitor_create: { sizeof: 24, size: 0, flags: 4, slot: 8, ring_size: 12, kinds: 16 },
-  pciem_monitor_page: { sizeof: 40, producer: 0, lost: 8, closed: 16, ring_size: 20, waits: 24, waited_ns: 32 },
+  pciem_monitor_page: { sizeof: 48, producer: 0, lost: 8, closed: 16, ring_size: 20, waits: 24, waited_ns: 32, slot: 40, reserved: 44 },
   pciem_record: { sizeof: 64, len: 0, kind: 4, func: 5, bar: 6, width: 7, seq: 8, time: 16, cause: 24, context: 32, cpu: 36, flags: 38, pid: 40, data_len: 44, addr: 48, value: 56 },
   pciem_mark: { sizeof: 16, size: 0, length: 4, text: 8 },
   pciem_dma_map_entry: { sizeof: 32, iova: 0, length: 8, seq: 16, flags: 24, reserved: 28 },

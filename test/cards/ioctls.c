@@ -136,7 +136,9 @@ static void described(int fd)
 	mon.ring_size = 3 << 20;
 	REFUSED(EINVAL, ioctl(fd, PCIEM_MONITOR_CREATE, &mon));
 	mon.ring_size = 1 << 20;
-	mon.flags = 2;
+	mon.flags = 4;
+	REFUSED(EINVAL, ioctl(fd, PCIEM_MONITOR_CREATE, &mon));
+	mon.slot = PCIEM_SLOT_NEXT;
 	REFUSED(EINVAL, ioctl(fd, PCIEM_MONITOR_CREATE, &mon));
 	mon.flags = 0;
 	mon.slot = 4000;
@@ -177,8 +179,13 @@ static void config(int fd)
 	c.func = 8;
 	REFUSED(EINVAL, ioctl(fd, PCIEM_CONFIG, &c));
 	c.func = 0;
-	c.plane = 3;
+	c.plane = 4;
 	REFUSED(EINVAL, ioctl(fd, PCIEM_CONFIG, &c));
+	c.plane = PCIEM_CONFIG_RESET;
+	REFUSED(EBUSY, ioctl(fd, PCIEM_CONFIG, &c));
+	c.flags = PCIEM_CONFIG_SET;
+	REFUSED(EPERM, ioctl(fd, PCIEM_CONFIG, &c));
+	c.flags = 0;
 	c.plane = 0;
 	c.offset = 4094;
 	REFUSED(EINVAL, ioctl(fd, PCIEM_CONFIG, &c));
@@ -206,9 +213,14 @@ static void snapshot_config(int mon)
 	c.flags = 2;
 	REFUSED(EINVAL, ioctl(mon, PCIEM_CONFIG, &c));
 	c.flags = 0;
-	c.plane = 3;
+	c.plane = 4;
 	REFUSED(EINVAL, ioctl(mon, PCIEM_CONFIG, &c));
+	/* The bus has given it an address, which it did not have then. */
+	c.plane = PCIEM_CONFIG_RESET;
+	c.offset = 0x10;
+	CHECK(!ioctl(mon, PCIEM_CONFIG, &c) && !(bytes[0] & 0xf0) && !bytes[1] && !bytes[2] && !bytes[3], "BAR 0 as described");
 	c.plane = 0;
+	c.offset = 4;
 	c.func = 1;
 	REFUSED(ENOENT, ioctl(mon, PCIEM_CONFIG, &c));
 	c.func = 0;

@@ -103,14 +103,14 @@ static const struct call {
 	{ CALL(PCIEM_INFO), sizeof(struct pciem_info), OWNERS, { HEAD(pciem_info) } },
 	{ CALL(PCIEM_SLOT_INFO), sizeof(struct pciem_slot_info), OWNERS, { HEAD(pciem_slot_info), F(pciem_slot_info, slot, UPTO, 32) } },
 	{ CALL(PCIEM_CONFIG), sizeof(struct pciem_config), OWNERS, {
-		HEAD(pciem_config), F(pciem_config, func, FUNC, 0), F(pciem_config, plane, UPTO, 2), F(pciem_config, flags, UPTO, 1),
+		HEAD(pciem_config), F(pciem_config, func, FUNC, 0), F(pciem_config, plane, UPTO, 3), F(pciem_config, flags, UPTO, 1),
 		F(pciem_config, offset, UPTO, 4095), F(pciem_config, length, UPTO, 64), F(pciem_config, data, BYTES, 64) } },
 	{ CALL(PCIEM_BAR_POLICY), sizeof(struct pciem_bar_policy), OWNERS, {
 		HEAD(pciem_bar_policy), F(pciem_bar_policy, func, FUNC, 0), F(pciem_bar_policy, bar_index, BAR, 0),
 		F(pciem_bar_policy, policy, UPTO, 2), F(pciem_bar_policy, flags, BITS, 7), F(pciem_bar_policy, offset, PLACE, 0),
 		F(pciem_bar_policy, length, POWER, 13) } },
 	{ CALL(PCIEM_MONITOR_CREATE), sizeof(struct pciem_monitor_create), OWNERS, {
-		HEAD(pciem_monitor_create), F(pciem_monitor_create, flags, UPTO, 1), F(pciem_monitor_create, slot, SLOT, 0),
+		HEAD(pciem_monitor_create), F(pciem_monitor_create, flags, BITS, 3), F(pciem_monitor_create, slot, SLOT, 0),
 		F(pciem_monitor_create, ring_size, POWER, 20), F(pciem_monitor_create, kinds, BITS, 0x7ffffff) } },
 	{ CALL(PCIEM_RING_CREATE), sizeof(struct pciem_ring_create), OWNERS, {
 		HEAD(pciem_ring_create), F(pciem_ring_create, entries, POWER, 16) } },
@@ -261,7 +261,7 @@ static uint64_t value_of(struct rng *r, const struct call *call, const struct fi
 	case PHYS:
 		return some_phys(r);
 	case SLOT:
-		return one_in(r, 2) ? PCIEM_SLOT_OWN : below(r, 8);
+		return one_in(r, 2) ? PCIEM_SLOT_OWN : one_in(r, 8) ? PCIEM_SLOT_NEXT : below(r, 8);
 	case EVENTFD:
 		return one_in(r, 4) ? -1 : pool_pick(EVENTS, r);
 	case BYTES:

@@ -376,11 +376,13 @@ struct pciem_slot_info {
  * Config space of one function, as bytes. VALUE reads and writes the registers
  * themselves, past their masks and without a transaction; WRITABLE has a one for
  * each bit that the driver's writes change; W1C for each bit that writing a one
- * clears. Masks may be changed in state NEW only.
+ * clears. Masks may be changed in state NEW only. RESET, which can only be read, is
+ * VALUE as it was at REGISTER (EBUSY before).
  */
 #define PCIEM_CONFIG_VALUE	0
 #define PCIEM_CONFIG_WRITABLE	1
 #define PCIEM_CONFIG_W1C	2
+#define PCIEM_CONFIG_RESET	3
 #define PCIEM_CONFIG_SET	1	/* flags: write; without it, read */
 
 struct pciem_config {
@@ -439,15 +441,24 @@ struct pciem_ring_create {
  * only), from page 2 on the data (read only) twice in a row, so that a record
  * never wraps. Positions count bytes and never wrap; a record that is still being
  * written has PCIEM_RECORD_BUSY in its len. Without LOSSY, the driver waits for
- * room (a context that cannot sleep: 10 ms at most).
+ * room (a context that cannot sleep: 10 ms at most). With BATCH, poll() has nothing
+ * to say below PCIEM_MONITOR_BATCH_BYTES, or a quarter of the ring if that is less:
+ * the reader looks by itself at times, and a driver is not slowed down by waking it.
+ *
+ * SLOT_NEXT is the slot that is created next, by anybody, from its creation on:
+ * until then, and while the device is only being described, the calls of a snapshot
+ * answer EBUSY. ENOSPC: as many wait for it already as a slot can have.
  */
 #define PCIEM_MONITOR_LOSSY	1
+#define PCIEM_MONITOR_BATCH	2
+#define PCIEM_MONITOR_BATCH_BYTES	65536	/* 1,024 records without a payload */
 #define PCIEM_SLOT_OWN		0xffffffffU
+#define PCIEM_SLOT_NEXT		0xfffffffeU
 
 struct pciem_monitor_create {
 	__u32 size;
 	__u32 flags;
-	__u32 slot;			/* PCIEM_SLOT_OWN, or another's number */
+	__u32 slot;			/* PCIEM_SLOT_OWN, PCIEM_SLOT_NEXT, or another's number */
 	__u32 ring_size;		/* bytes, a power of two, 128 KiB..1 GiB */
 	__aligned_u64 kinds;		/* bit mask of PCIEM_RECORD_*; 0: all */
 };
@@ -460,6 +471,8 @@ struct pciem_monitor_page {
 	__u32 ring_size;
 	__u64 waits;			/* how often somebody waited for room here ... */
 	__u64 waited_ns;		/* ... and for how long in all */
+	__u32 slot;			/* PCIEM_SLOT_NEXT: it is still to come */
+	__u32 reserved;
 };
 
 #define PCIEM_RECORD_CFG_READ			1
