@@ -12,6 +12,8 @@ export interface MonitorOptions {
   ringSize?: number
   /** the driver never waits for this reader: what finds no room is counted as lost */
   lossy?: boolean
+  /** wait() and onReadable() say nothing below 64 KiB, or a quarter of the ring: for a reader that looks by itself at times */
+  batch?: boolean
   /** PCIEM_RECORD_* numbers; all when left out */
   kinds?: readonly number[]
 }
@@ -33,6 +35,7 @@ export class Monitor {
   private position: number
   private handle: binding.PollHandle | undefined
   private isClosed = false
+  private lastSlot: number = uapi.PCIEM_SLOT_NEXT
   private lastLost = 0n
   private lastWaited = { times: 0, ns: 0n }
 
@@ -57,22 +60,29 @@ export class Monitor {
 
   /** @internal */
   static create(file: SlotFile, slot: number, options: MonitorOptions = {}): Monitor {
-    const { ringSize = 8 << 20, lossy = false, kinds = [] } = options
+    const { ringSize = 8 << 20, lossy = false, batch = false, kinds = [] } = options
     if (!isPowerOfTwo(ringSize) || ringSize < 128 << 10 || ringSize > 1 << 30) {
       throw new UsageError(`a monitor's ring is a power of two from 128 KiB to 1 GiB, not ${ringSize} bytes`)
     }
     const layout = uapi.STRUCT.pciem_monitor_create
     const arg = sized(layout)
-    arg.setUint32(layout.flags, lossy ? uapi.PCIEM_MONITOR_LOSSY : 0, true)
+    arg.setUint32(layout.flags, (lossy ? uapi.PCIEM_MONITOR_LOSSY : 0) | (batch ? uapi.PCIEM_MONITOR_BATCH : 0), true)
     arg.setUint32(layout.slot, slot, true)
     arg.setUint32(layout.ring_size, ringSize, true)
     arg.setBigUint64(layout.kinds, kinds.reduce((mask, kind) => mask | (1n << BigInt(kind)), 0n), true)
-    const fd = file.call(uapi.PCIEM_MONITOR_CREATE, arg, slot === uapi.PCIEM_SLOT_OWN ? 'a monitor' : `a monitor of slot ${slot}`, {
+    const what = slot === uapi.PCIEM_SLOT_OWN ? 'a monitor' : `a monitor of ${slot === uapi.PCIEM_SLOT_NEXT ? 'the next slot' : `slot ${slot}`}`
+    const fd = file.call(uapi.PCIEM_MONITOR_CREATE, arg, what, {
       ENOENT: 'there is no such slot; `devices` or Slot.list() shows those there are',
       ENOSPC: 'the slot has as many monitors as it can; close one',
       EBUSY: 'the slot has no device yet',
     })
     return new Monitor(fd, ringSize, lossy)
+  }
+
+  /** Which slot it reads; undefined while that one is still to be created. */
+  get slot(): number | undefined {
+    if (!this.isClosed) this.lastSlot = binding.loadAcquire32(this.status, page.slot)
+    return this.lastSlot === uapi.PCIEM_SLOT_NEXT ? undefined : this.lastSlot
   }
 
   /** Records that found no room, so far. */
@@ -177,6 +187,7 @@ export class Monitor {
 
   close(): void {
     if (this.isClosed) return
+    void this.slot
     void this.lost
     void this.waited
     this.isClosed = true
@@ -195,11 +206,11 @@ export class Monitor {
   }
 }
 
-/** A monitor of any slot, by its number. */
-export function monitorSlot(slot: number, options?: MonitorOptions): Monitor {
+/** A monitor of any slot by its number, or of the next that anybody creates, from its creation on. */
+export function monitorSlot(slot: number | 'next', options?: MonitorOptions): Monitor {
   const file = new SlotFile()
   try {
-    return Monitor.create(file, slot, options)
+    return Monitor.create(file, slot === 'next' ? uapi.PCIEM_SLOT_NEXT : slot, options)
   } finally {
     file.close()
   }

@@ -4,7 +4,6 @@ import { kindNumbers, record } from '../trace/event.js'
 import type { ModuleFacts } from '../trace/module-facts.js'
 import type { LogLine, TraceNotes } from '../trace/notes.js'
 import type { TraceTotals } from '../trace/totals.js'
-import { flushAfterMs } from '../trace/writer.js'
 import { drainInOrder } from './merge.js'
 import type { Sink } from './sink.js'
 
@@ -42,12 +41,12 @@ export interface RecorderControl {
   comms?: { see(pid: number): void; take(): TraceNotes['comms'] }
   /** the kernel's log since the last call */
   log?(): LogLine[]
-  /** blocks until any source has something */
+  /** blocks until any source has much */
   wait(timeoutMs: number): void
 }
 
-/** How long the end of a recording may run after a driver that does not pause. */
-const lastDrainMs = 200
+/** What has been recorded is handed to the system within 50 ms: so often the recorder looks by itself. */
+const lookEveryMs = 40
 
 /** Returns when the trace has been closed. Throws what writing throws. */
 export function recordStream(sources: readonly SlotSource[], sink: Sink, control: RecorderControl): TraceTotals {
@@ -73,7 +72,7 @@ class Recording {
     for (;;) {
       const taken = this.#drain()
       const now = performance.now()
-      if (taken === 0 || now - this.#lookedAt >= flushAfterMs) this.#look(now)
+      if (now - this.#lookedAt >= lookEveryMs) this.#look(now)
       const full = sink.tick(now)
       control.progress(sink, this.#lost())
       for (let command = control.next(); command; command = control.next()) {
@@ -86,7 +85,7 @@ class Recording {
       if (pulled !== undefined) return this.#finish(`trigger: ${pulled}`)
       if (full !== undefined) return this.#finish(full)
       if (sources.every(({ source }) => source.closed)) return this.#finish('removed')
-      if (taken === 0) control.wait(flushAfterMs)
+      if (taken === 0) control.wait(Math.max(0, this.#lookedAt + lookEveryMs - performance.now()))
     }
   }
 
@@ -106,17 +105,19 @@ class Recording {
 
   /** Everything that happened before now; not what a busy driver goes on to do. */
   #drainAll(): void {
-    const until = performance.now() + lastDrainMs
-    while (this.#drain() > 0 && performance.now() < until);
+    const now = process.hrtime.bigint()
+    const waits = ({ source }: SlotSource): boolean => (source.peekTime() ?? now) < now
+    while (this.sources.some(waits) && this.#drain() > 0);
   }
 
-  /** The kernel's log and new processes. */
+  /** The kernel's log and new processes; and what is to be safe from now on. */
   #look(now: number): void {
     const { control, sink } = this
     this.#lookedAt = now
     const log = control.log?.() ?? []
     control.triggers?.log(log)
     sink.notes({ log, comms: control.comms?.take() ?? [] })
+    sink.flush()
   }
 
   #finish(reason: string): TraceTotals {

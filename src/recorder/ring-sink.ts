@@ -80,6 +80,9 @@ export class RingSink implements Sink {
     if (this.#drivers.length > 64) this.#drivers.shift()
   }
 
+  /** The last records are in memory until the end. */
+  flush(): void {}
+
   tick(): undefined {
     return undefined
   }

@@ -20,7 +20,9 @@ export interface Sink {
   lost(count: bigint): void
   notes(notes: TraceNotes): void
   driver(driver: BoundDriver): void
-  /** To be called at least every flushAfterMs. Returns why the recording is to end, if it is. */
+  /** hands everything so far to the system */
+  flush(): void
+  /** to be called at times; returns why the recording is to end, if it is */
   tick(nowMs: number): string | undefined
   end(reason: string): TraceTotals
   close(): void
@@ -95,8 +97,11 @@ export class FileSink implements Sink {
     this.#writer.driver(driver)
   }
 
+  flush(): void {
+    this.#writer.flush()
+  }
+
   tick(nowMs: number): string | undefined {
-    this.#writer.tick(nowMs)
     const { maxBytes, maxMs, rotate } = this.#limits
     const full = maxBytes !== undefined && this.#writer.bytes >= maxBytes ? 'max-size' : maxMs !== undefined && nowMs - this.#openedAt >= maxMs ? 'max-time' : undefined
     if (full === undefined || rotate === undefined) return full

@@ -21,8 +21,6 @@ export interface WriterOptions {
   compress?: boolean
 }
 
-/** No event waits longer than this for its frame, if tick() is called often enough. */
-export const flushAfterMs = 50
 /** Data that waits for its frame. */
 const blobFrameBytes = 1 << 20
 /** A segment is closed at the flush after either limit. */
@@ -58,7 +56,6 @@ export class TraceWriter {
   #lastTime = 0n
   #lastSeq = 0n
   #lastSlot: number
-  #waitingSince: number | undefined
   #storeData = 0
   #failure: PciemError | undefined
 
@@ -188,7 +185,6 @@ export class TraceWriter {
   /** Hands all events so far to the operating system. */
   flush(): void {
     const batch = this.#batch
-    this.#waitingSince = undefined
     if (batch.count === 0) return
     batch.survey()
     this.#order.batch(batch)
@@ -207,13 +203,6 @@ export class TraceWriter {
     this.#flushed += batch.count
     batch.clear()
     if (++this.#framesInSegment >= segmentFrames || this.#blobs.bytes >= segmentBytes) this.#closeSegment()
-  }
-
-  /** To be called at least every flushAfterMs: flushes what has waited that long. */
-  tick(nowMs: number): void {
-    if (this.#batch.count === 0) return
-    if (this.#waitingSince === undefined) this.#waitingSince = nowMs
-    else if (nowMs - this.#waitingSince >= flushAfterMs) this.flush()
   }
 
   /** Writes INDEX and END, and closes the file: from then on the trace is complete. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { createHash } from 'node:crypto'
-import { readdirSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { afterAll, describe, expect, it } from 'vitest'
 import { recordStream, type RecordSource, type RecorderCommand, type RecorderControl } from '../../src/recorder/record-stream.js'
 import { RingSink } from '../../src/recorder/ring-sink.js'
@@ -107,6 +107,22 @@ describe('a recording', () => {
     expect(events[at + 1]!.seq).toBe(10n)
     expect(marked).toEqual([4])
     expect(whole).toBe(true)
+  })
+
+  it('has handed everything to the system whenever its time to look has passed', () => {
+    const path = dir.path('safe.pciem')
+    const feed = new Feed(sampleRecords(), 1, true)
+    const sizes: number[] = []
+    recordFeeds([feed], new FileSink(path, sampleHeader, { force: true }), {
+      wait: (timeoutMs) => {
+        expect(timeoutMs).toBeLessThanOrEqual(40)
+        sizes.push(statSync(path).size)
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, timeoutMs + 1)
+        feed.wait()
+      },
+    })
+    // one event a wait, and in the file when the next one begins
+    expect(sizes.slice(2).every((size, i) => size > sizes[i + 1]!)).toBe(true)
   })
 
   it('counts losses that no record told of', () => {
