@@ -9,6 +9,7 @@ interface Args {
   output: string
   targets: (string | number)[] | undefined
   all: boolean
+  next: boolean
   force: boolean
   filter: string | undefined
   ring: string | undefined
@@ -25,6 +26,7 @@ const builder = (yargs: Argv): Argv<Args> =>
     .positional('targets', { type: 'string', array: true, describe: "slots' numbers or BDFs (f000:01:00.0); may be left out while one device is alive" })
     .option('output', { alias: 'o', type: 'string', requiresArg: true, demandOption: 'into which file? give -o FILE', describe: 'the trace to write' })
     .option('all', { type: 'boolean', default: false, describe: 'every device that is alive' })
+    .option('next', { type: 'boolean', default: false, describe: 'the device that is created next, by any program, from its creation on' })
     .option('force', { type: 'boolean', default: false, describe: 'overwrite the trace if it exists' })
     .option('filter', { type: 'string', requiresArg: true, describe: 'only these kinds of events, e.g. mmio,irq; the rest is not missed' })
     .option('ring', { type: 'string', requiresArg: true, describe: 'keep the last SIZE (64M) in memory, and write them when the recording ends' })
@@ -41,6 +43,7 @@ export const command: CommandModule<object, Args> = {
     builder(yargs as Argv)
       .example('$0 record -o t.pciem', "record the only device until ^C, or until it is gone; without the driver's probe a trace can be read, not replayed")
       .example('$0 record -o t.pciem 0 -- dd if=/dev/nvme0n1 of=/dev/null count=8', "record while a command runs, and exit with the command's status")
+      .example('$0 record --next -o t.pciem -- ./card', 'start a program that creates a device, and record that from its creation until the program ends')
       .example('$0 record -o t.pciem --all --ring 64M --trigger oops', 'keep the last 64 MiB of all devices until the kernel complains'),
   handler: async (argv) => {
     const result = await record(requestOf(argv))
@@ -55,11 +58,13 @@ function requestOf(argv: Args): RecordRequest {
   if (Array.isArray(argv.output)) throw new UsageError('one -o FILE, please')
   const targets = (argv.targets ?? []).map(String)
   if (argv.all && targets.length > 0) throw new UsageError('--all, or some devices by name: not both')
+  if (argv.next && (argv.all || targets.length > 0)) throw new UsageError('--next is a device that does not exist yet: leave --all, and the names of others, out')
   if (argv.rotate !== undefined && !(Number.isInteger(argv.rotate) && argv.rotate > 0)) throw new UsageError('--rotate wants the number of files to keep')
   return {
     path: argv.output,
     targets,
     all: argv.all,
+    next: argv.next,
     force: argv.force,
     lossy: argv.lossy,
     command,

@@ -92,8 +92,8 @@ export class Slot {
     return listSlots()
   }
 
-  /** A reader of any slot's stream, by its number. */
-  static monitor(slotId: number, options?: MonitorOptions): Monitor {
+  /** A reader of any slot's stream, by its number; 'next' is the one that anybody creates next. */
+  static monitor(slotId: number | 'next', options?: MonitorOptions): Monitor {
     return monitorSlot(slotId, options)
   }
 

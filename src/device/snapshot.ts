@@ -17,7 +17,7 @@ export interface BarSnapshot {
   ranges: BarRange[]
 }
 
-const planes = { value: uapi.PCIEM_CONFIG_VALUE, writable: uapi.PCIEM_CONFIG_WRITABLE, w1c: uapi.PCIEM_CONFIG_W1C } as const
+const planes = { value: uapi.PCIEM_CONFIG_VALUE, writable: uapi.PCIEM_CONFIG_WRITABLE, w1c: uapi.PCIEM_CONFIG_W1C, reset: uapi.PCIEM_CONFIG_RESET } as const
 const policies = ['store', 'sync', 'direct'] as const
 const reports: readonly RangeReport[] = ['none', 'reads', 'writes', 'both']
 
@@ -30,7 +30,7 @@ export class SlotSnapshot {
     this.#file = new SlotFile(fd, true)
   }
 
-  /** 4096 bytes of config space, or of a mask. Throws PciemError EBUSY before the device is on the bus. */
+  /** 4096 bytes of config space, of a mask, or ('reset') as its owner described it. Throws PciemError EBUSY before the device is on the bus. */
   config(func: number, plane: keyof typeof planes): Uint8Array {
     const layout = uapi.STRUCT.pciem_config
     const bytes = new Uint8Array(uapi.PCIEM_CONFIG_SIZE)

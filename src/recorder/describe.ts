@@ -35,8 +35,11 @@ export function ownDevice(slot: Slot): TraceDevice {
   }
 }
 
-/** Anybody's slot, with how it stands; `own` is what its owner says of it, if that is us. */
-export function recordedDevice(monitor: Monitor, id: number, own?: TraceDevice): TraceDevice {
+/**
+ * Anybody's slot, with how it stands; `own` is what its owner says of it, if that is us. `whole`: what the device
+ * did so far is recorded, too, so it is described as it came.
+ */
+export function recordedDevice(monitor: Monitor, id: number, { own, whole = false }: { own?: TraceDevice | undefined; whole?: boolean } = {}): TraceDevice {
   const info = listSlots().find(({ slot }) => slot === id)
   if (!info) throw new PciemError(`there is no slot ${id}; \`pciem record\` without one lists those there are`, { code: 'ENOENT', exitCode: exitCodes.usage })
   if (info.state === 'new') {
@@ -48,20 +51,21 @@ export function recordedDevice(monitor: Monitor, id: number, own?: TraceDevice):
     slot: id,
     domain: info.domain,
     dmaMode: dmaModeOf(id),
-    functions: info.functions.map((func) => foreignFunction(snapshot, func, bdfOf(info, func))),
+    functions: info.functions.map((func) => foreignFunction(snapshot, func, bdfOf(info, func), whole ? 'reset' : 'value')),
   }
-  return { ...device, snapshot: takeSnapshot(snapshot, info, device) }
+  const taken = takeSnapshot(snapshot, info, device)
+  return { ...device, snapshot: whole ? { ...taken, mappings: [] } : taken }
 }
 
 function bdfOf({ domain, bus, device }: ListedSlot, func: number): string {
   return formatBdf(domain, bus, device, func)
 }
 
-function foreignFunction(snapshot: SlotSnapshot, func: number, bdf: string): TraceFunction {
+function foreignFunction(snapshot: SlotSnapshot, func: number, bdf: string, value: 'value' | 'reset'): TraceFunction {
   return {
     func,
     bdf,
-    config: { value: snapshot.config(func, 'value'), writable: snapshot.config(func, 'writable'), w1c: snapshot.config(func, 'w1c') },
+    config: { value: snapshot.config(func, value), writable: snapshot.config(func, 'writable'), w1c: snapshot.config(func, 'w1c') },
     bars: snapshot.bars(func),
     ...boundDriver(bdf),
   }

@@ -6,11 +6,13 @@ import { allSlots, findSlots } from './find-slot.js'
 import { ProgressLine } from './progress-line.js'
 import { Recorder, type RecorderOptions, type RecorderTotals } from './recorder.js'
 
-export interface RecordRequest extends Omit<RecorderOptions, 'slot' | 'slotId' | 'slots' | 'command'> {
+export interface RecordRequest extends Omit<RecorderOptions, 'slot' | 'slotId' | 'slots' | 'next' | 'command'> {
   /** slot numbers or BDFs; none: the only device there is */
   targets: readonly string[]
   /** every device there is */
   all: boolean
+  /** the one that anybody creates next */
+  next: boolean
   command: readonly string[] | undefined
 }
 
@@ -32,9 +34,9 @@ export async function record(request: RecordRequest): Promise<RecordResult> {
 }
 
 async function recordUntil(signal: Promise<NodeJS.Signals>, request: RecordRequest): Promise<RecordResult> {
-  const { targets, all, command, ...options } = request
-  const slots = (all ? allSlots() : findSlots(targets)).map(({ slot }) => slot)
-  const recorder = await Recorder.start({ ...options, slots, ...(command && { command: [...command] }) })
+  const { targets, all, next, command, ...options } = request
+  const which = next ? { next } : { slots: (all ? allSlots() : findSlots(targets)).map(({ slot }) => slot) }
+  const recorder = await Recorder.start({ ...options, ...which, ...(command && { command: [...command] }) })
   const marks = markOnSignal(recorder)
   const line = new ProgressLine(() => recorder.progress)
   let status = 0

@@ -21,6 +21,8 @@ export interface RecorderOptions extends Limits {
   slotId?: number
   /** … or several of both, into one trace */
   slots?: readonly (Slot | number)[]
+  /** … or the device that anybody creates next, from its creation on; the trace is begun when it is on the bus */
+  next?: boolean
   /** overwrite the trace if it exists */
   force?: boolean
   /** what runs while recording, for the header */
@@ -56,6 +58,13 @@ function checkOptions({ filter, triggers, keep, rotate, maxBytes, maxMs }: Recor
   if (rotate !== undefined && maxBytes === undefined && maxMs === undefined) throw new UsageError('rotate at which size, or after which time? give one of them too')
 }
 
+function slotsOf({ slots, slot, slotId, next }: RecorderOptions): readonly (Slot | number | 'next')[] {
+  if (slots !== undefined && slots.length > 0) return slots
+  const one = slot ?? slotId ?? (next ? 'next' : undefined)
+  if (one === undefined) throw new TypeError('Recorder.start() needs a slot, a slotId, slots or next')
+  return [one]
+}
+
 /** Records every transaction of one or more slots, from a thread of its own. */
 export class Recorder {
   readonly path: string
@@ -72,13 +81,12 @@ export class Recorder {
   static async start(options: RecorderOptions): Promise<Recorder> {
     checkOptions(options)
     const { path, force = false, lossy = false, filter, keep, triggers = [], maxBytes, maxMs, rotate, command } = options
-    const slots = options.slots ?? [options.slot ?? options.slotId].filter((slot) => slot !== undefined)
-    if (slots.length === 0) throw new TypeError('Recorder.start() needs a slot, a slotId or slots')
+    const slots = slotsOf(options)
     const recorder = new Recorder({
       path,
       force,
       lossy,
-      slots: slots.map((slot) => (typeof slot === 'number' ? { slot } : { slot: slot.id, own: ownDevice(slot) })),
+      slots: slots.map((slot) => (typeof slot !== 'object' ? { slot } : { slot: slot.id, own: ownDevice(slot) })),
       ringSize: options.ringSize ?? (slots.length > 2 ? defaultRingSize >> 2 : defaultRingSize),
       limits: { ...(maxBytes !== undefined && { maxBytes }), ...(maxMs !== undefined && { maxMs }), ...(rotate !== undefined && { rotate }) },
       triggers: [...triggers],
@@ -128,7 +136,7 @@ export class Recorder {
     return this.#progress.get()
   }
 
-  /** Puts a mark behind what has happened so far; resolves when it is on the disk. */
+  /** Puts a mark behind what has happened so far; resolves when it is on the disk, or is to be the first of a trace that has not begun. */
   mark(text: string): Promise<void> {
     if (this.#over) return Promise.reject(new PciemError(`${this.path} has ended already: the device is gone`))
     const id = ++this.#lastMark

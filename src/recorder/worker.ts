@@ -9,6 +9,7 @@ import { Kmsg } from '../kmsg.js'
 import { kindNumbers, type EventKind } from '../trace/event.js'
 import { kindsOf } from '../trace/filter.js'
 import type { TraceDevice, TraceHeader } from '../trace/header.js'
+import { awaitDevice } from './await-device.js'
 import { Comms } from './comms.js'
 import { recordedDevice } from './describe.js'
 import { headerOf } from './header.js'
@@ -22,7 +23,8 @@ import { Triggers } from './trigger.js'
 export interface WorkerTask {
   path: string
   force: boolean
-  slots: { slot: number; own?: TraceDevice }[]
+  /** 'next', alone: the slot that anybody creates next, from its creation on */
+  slots: { slot: number | 'next'; own?: TraceDevice }[]
   ringSize: number
   lossy: boolean
   /** kinds, or families of them; all when left out */
@@ -57,19 +59,33 @@ function main(port: MessagePort, task: WorkerTask): void {
     if (!task.force) refuseExisting(task.path)
     const triggers = new Triggers(task.triggers)
     const kinds = recordedKinds(task.filter)
-    for (const { slot } of task.slots) monitors.push(monitorSlot(slot, { ringSize: task.ringSize, lossy: task.lossy, kinds: kinds?.map((kind) => kindNumbers[kind]) ?? [] }))
+    const options = { ringSize: task.ringSize, lossy: task.lossy, batch: true, kinds: kinds?.map((kind) => kindNumbers[kind]) ?? [] }
+    for (const { slot } of task.slots) monitors.push(monitorSlot(slot, options))
+    const next = (): RecorderCommand | undefined => receiveMessageOnPort(port)?.message as RecorderCommand | undefined
+    const marked = (id: number): void => say({ type: 'marked', id })
     // From here on everything is being recorded, and only now: the header shows how things stood before it.
+    const awaited = task.slots.some(({ slot }) => slot === 'next')
+    const early: string[] = []
+    if (awaited) {
+      say({ type: 'ready' })
+      awaitDevice(monitors[0]!, next, ({ id, text }) => {
+        early.push(text)
+        marked(id)
+      })
+    }
+    const slots = monitors.map((source) => ({ slot: source.slot!, source }))
     const known: TraceDevice[] = []
-    sink = createSink(task, () => header(task, monitors, known, kinds))
-    say({ type: 'ready' })
+    sink = createSink(task, () => header(task, slots, known, kinds))
+    for (const text of early) sink.mark(text)
+    if (!awaited) say({ type: 'ready' })
     const shared = new SharedProgress(task.progress)
     const waited = (): bigint => monitors.reduce((sum, monitor) => sum + monitor.waited.ns, 0n)
     const { reason, lost } = recordStream(
-      task.slots.map(({ slot }, i) => ({ slot, source: monitors[i]! })),
+      slots,
       sink,
       {
-        next: () => receiveMessageOnPort(port)?.message as RecorderCommand | undefined,
-        marked: (id) => say({ type: 'marked', id }),
+        next,
+        marked,
         progress: ({ events, bytes }, missing) => shared.set({ events, bytes, lost: missing, waited: waited() }),
         driverFacts,
         triggers,
@@ -94,11 +110,17 @@ function createSink(task: WorkerTask, makeHeader: () => TraceHeader): Sink {
   return keep === undefined ? new FileSink(path, makeHeader, { force, limits }) : new RingSink(path, makeHeader(), { force, size: keep })
 }
 
+interface MonitoredSlot {
+  slot: number
+  source: Monitor
+}
+
 /** Asked for again when a new file begins: a device may be gone by then, with events of it still to be read. */
-function describeDevices({ slots }: WorkerTask, monitors: readonly Monitor[], known: TraceDevice[]): TraceDevice[] {
-  slots.forEach(({ slot, own }, i) => {
+function describeDevices(task: WorkerTask, slots: readonly MonitoredSlot[], known: TraceDevice[]): TraceDevice[] {
+  slots.forEach(({ slot, source }, i) => {
+    const { own, slot: asked } = task.slots[i]!
     try {
-      known[i] = recordedDevice(monitors[i]!, slot, own)
+      known[i] = recordedDevice(source, slot, { own, whole: asked === 'next' && !known[i] })
     } catch (error) {
       if (!known[i]) throw error
       const { snapshot: _, ...device } = known[i]
@@ -108,8 +130,8 @@ function describeDevices({ slots }: WorkerTask, monitors: readonly Monitor[], kn
   return [...known]
 }
 
-function header(task: WorkerTask, monitors: readonly Monitor[], known: TraceDevice[], kinds: readonly EventKind[] | undefined): TraceHeader {
-  const devices = task.header.devices ?? describeDevices(task, monitors, known)
+function header(task: WorkerTask, slots: readonly MonitoredSlot[], known: TraceDevice[], kinds: readonly EventKind[] | undefined): TraceHeader {
+  const devices = task.header.devices ?? describeDevices(task, slots, known)
   return {
     ...headerOf(devices),
     ...(kinds && { partial: [`recorded with --filter ${task.filter?.join(',')}`] }),

@@ -35,6 +35,18 @@ onEachGuest('pciem record', (guest) => {
     return { verdict, whole: isWhole(verdict), events, marks, header, totals, notes }
   }
 
+  /** How many transactions a trace says it lost: each number of the stream is either there, or counted where it is missing. */
+  function accountOf(name: string): bigint {
+    const { verdict, events, totals } = look(name)
+    const lost = events.filter(({ kind }) => kind === 'lost').reduce((sum, { value }) => sum + value, 0n)
+    expect(verdict).toMatchObject({ complete: true, unexplained: 0n, lost })
+    expect(totals!.lost).toBe(lost)
+    const numbered = events.filter(({ kind }) => kind !== 'lost' && kind !== 'mark')
+    const seen = numbered.reduce((sum, { flags }) => sum + (flags & 0x8000 ? 2n : 1n), 0n)
+    expect(numbered.at(-1)!.seq + (numbered.at(-1)!.flags & 0x8000 ? 2n : 1n) - numbered[0]!.seq).toBe(seen + lost)
+    return lost
+  }
+
   beforeAll(async () => {
     execFileSync('make', ['-s', '-C', join(projectRoot, 'test/cards'), `OUT=${join(projectRoot, 'build/cards')}`])
     rmSync(folder, { recursive: true, force: true })
@@ -133,6 +145,32 @@ onEachGuest('pciem record', (guest) => {
     expect(events.every(({ time, kind }, i) => i === 0 || kind === 'mark' || events[i - 1]!.kind === 'mark' || time >= events[i - 1]!.time)).toBe(true)
   })
 
+  it("records a C card that is created later from its first transaction on, as it was described, and its driver's probe", async () => {
+    const { status, stderr } = await guest.run(script('$P record --next -o $T/n.pciem -- sh -c "build/cards/live & sleep 3; kill \\$!; wait; exit 5"'))
+    expect(stderr).toMatch(/n\.pciem: \d+ events, .*, lost 0, .*, ended: removed/)
+    expect(status).toBe(5)
+    const { whole, header, events, marks } = look('n')
+    expect(whole).toBe(true)
+    expect(marks[0]).toBe('cmd-start')
+    const numbered = events.filter(({ kind }) => kind !== 'mark')
+    expect(numbered[0]).toMatchObject({ seq: 1n, kind: 'cfg-read' })
+    expect(numbered.at(-1)!.kind).toBe('remove')
+    const [fn] = header.devices[0]!.functions
+    const config = new DataView(fn!.config.value.buffer)
+    expect([config.getUint16(0, true), config.getUint16(2, true)]).toEqual([0x1db7, 0x0e10])
+    // Nobody had given it an address, nor let it decode one: that comes in the events.
+    expect([config.getUint32(0x10, true) & ~0xf, config.getUint16(4, true)]).toEqual([0, 0])
+    expect(numbered.some(({ kind, addr }) => kind === 'cfg-write' && addr === 0x10n)).toBe(true)
+    expect(fn!.bars[0]!.ranges.map(({ policy }) => policy)).toContain('sync')
+    expect(header.devices[0]!.snapshot!.mappings).toEqual([])
+  })
+
+  it('says that no device was created, and leaves no trace of it', async () => {
+    const { status, stderr } = await guest.run(script('$P record --next -o $T/none.pciem -- true; status=$?; [ -e $T/none.pciem ] && exit 9; exit $status'))
+    expect(stderr).toMatch(/^pciem: no device has been created meanwhile/m)
+    expect(status).toBe(1)
+  })
+
   it('does not overwrite a trace', async () => {
     const { status, stderr } = await guest.run(script('echo precious >$T/p; $P record -o $T/p -- true; status=$?; grep -q precious $T/p || exit 9; exit $status'))
     expect(stderr).toMatch(/^pciem: .*\/p exists already; .*--force/)
@@ -200,16 +238,24 @@ onEachGuest('pciem record', (guest) => {
       'kill -TERM $rec; wait $rec; echo "status $?"',
     ]
     const { stdout } = await guest.run(script(...lines), { timeout: 300_000 })
-    const { verdict, events, totals } = look('s')
-    const lost = events.filter(({ kind }) => kind === 'lost').reduce((sum, { value }) => sum + value, 0n)
     expect(stdout).toContain('work 0\n')
-    expect(verdict).toMatchObject({ complete: true, unexplained: 0n, lost })
-    expect(totals!.lost).toBe(lost)
-    expect(stdout).toContain(`status ${lost === 0n ? 0 : 3}\n`)
-    // Each number of the stream is either there or counted where it is missing.
-    const numbered = events.filter(({ kind }) => kind !== 'lost')
-    const seen = numbered.reduce((sum, { flags }) => sum + (flags & 0x8000 ? 2n : 1n), 0n)
-    expect(numbered.at(-1)!.seq + (numbered.at(-1)!.flags & 0x8000 ? 2n : 1n) - numbered[0]!.seq).toBe(seen + lost)
+    expect(stdout).toContain(`status ${accountOf('s') === 0n ? 0 : 3}\n`)
+  })
+
+  it('to a slow disk, holds the driver up likewise: what it lost is told, and where, or nothing was', async () => {
+    execFileSync('gcc', ['-shared', '-fPIC', '-O2', '-o', join(folder, 'slow_write.so'), join(projectRoot, 'test/preload/slow_write.c')])
+    const lines = [
+      'LD_PRELOAD=$T/slow_write.so SLOW_WRITE_MS=250 $P record -o $T/w.pciem & rec=$!',
+      untilBegun('$T/w.pciem'),
+      'dd if=$PCIEM_BLOCK of=/dev/null bs=1M count=64 iflag=direct 2>/dev/null & work=$!',
+      'wait $work; echo "work $?"',
+      'kill -TERM $rec; wait $rec; echo "status $?"',
+    ]
+    const { stdout, stderr } = await guest.run(script(...lines), { timeout: 300_000 })
+    expect(stdout).toContain('work 0\n')
+    expect(Number(/drivers waited (\d+) ms/.exec(stderr)?.[1] ?? 0)).toBeGreaterThan(100)
+    expect(stdout).toContain(`status ${accountOf('w') === 0n ? 0 : 3}\n`)
+    expect(look('w').totals!.dataBytes).toBeGreaterThan(48 << 20)
   })
 
   it('with --lossy, the driver never waits; each gap is marked and counted', async () => {
