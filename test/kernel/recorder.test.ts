@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { TraceEvent } from '../../src/trace/event.js'
@@ -208,6 +208,43 @@ onEachGuest('pciem record', (guest) => {
     expect(header.ring!.size).toBe(256 << 10)
     expect(whole).toBe(true)
     expect(notes.log.at(-1)!.text).toBe('nvme is slow')
+  })
+
+  it("takes marks from the prompt and from a script, and ends at a fault of the device's DMA, with what came before", async () => {
+    const prompt = ['create nvme size=16M', 'record start $T/q.pciem --ring 4M --trigger iommu-fault', 'start --wait', 'record mark from the prompt', 'dma read 0xdead0000 4', 'sleep 1', 'record']
+    const marking = [
+      "import { Slot } from 'pciem'",
+      "import { Recorder } from 'pciem/recorder'",
+      'const slotId = Slot.list().find(({ ownerPid }) => String(ownerPid) === process.env.owner).slot',
+      'const recorder = await Recorder.start({ path: process.argv[1], slotId })',
+      "await recorder.mark('from a script')",
+      'await recorder.stop()',
+    ]
+    const lines = [
+      `printf '%s\\n' ${prompt.map((line) => `"${line}"`).join(' ')} | $P repl --keep-going - >$T/q.log 2>&1`,
+      `node --input-type=module -e "${marking.join('\n')}" $T/v.pciem`,
+    ]
+    await guest.ok(script(...lines), { timeout: 300_000 })
+    const { whole, marks, events, totals, header } = look('q')
+    expect(totals!.reason).toBe('trigger: iommu-fault')
+    expect(whole).toBe(true)
+    expect(header.ring).toEqual({ size: 4 << 20, dropped: 0 })
+    expect(marks).toEqual(['from the prompt'])
+    expect(events.at(-1)).toMatchObject({ kind: 'fault', addr: 0xdead0000n })
+    expect(events.some(({ kind }) => kind === 'bind')).toBe(true)
+    expect(look('v')).toMatchObject({ whole: true, marks: ['from a script'] })
+  })
+
+  it('begins a new file at a limit, each with how the device stands then, and keeps the last ones', async () => {
+    await guest.ok(script('$P record -o $T/u.pciem --max-size 1M --rotate 2 $PCIEM_BDF -- dd if=/dev/urandom of=$PCIEM_BLOCK bs=64k count=96 oflag=direct'))
+    const parts = readdirSync(folder).flatMap((name) => /^(u(?:\.\d+)?)\.pciem$/.exec(name)?.[1] ?? [])
+    expect(parts.length).toBe(2)
+    const files = parts.map(look).sort((a, b) => a.header.part! - b.header.part!)
+    expect(files.every(({ whole }) => whole)).toBe(true)
+    expect(files[1]!.header.part).toBe(files[0]!.header.part! + 1)
+    expect(files[0]!.totals!.reason).toBe('max-size')
+    expect(files[1]!.events[0]!.seq - files[0]!.events.at(-1)!.seq).toBeLessThanOrEqual(2n)
+    expect(files.every(({ header }) => header.devices[0]!.snapshot!.mappings.length > 0)).toBe(true)
   })
 
   it('says on a full disk what is safe, and lets the device go on', async () => {

@@ -183,6 +183,15 @@ describe('a recording', () => {
     expect(events).toBeLessThan(sampleRecords().length)
   })
 
+  it('ends with an IOMMU fault that is waited for, and with no other fault', () => {
+    const fault = (value: bigint, i: number): RawRecord => ({ kind: 'fault', seq: BigInt(i + 1), value })
+    // beyond a BAR, a read that timed out, a page that nobody mapped
+    const feed = new Feed([7n, 1n, 2n].map(fault), 1, false)
+    const { reason, kinds } = recordFeeds([feed], fileSink('fault.pciem'), { triggers: new Triggers(['iommu-fault']) })
+    expect(reason).toBe('trigger: iommu-fault')
+    expect(kinds.fault).toBe(3)
+  })
+
   it('ends with the trigger that the kernel log pulled', () => {
     const log = [{ time: 1n, level: 4, text: 'WARNING: CPU: 0 PID: 7 at drivers/nvme/host/pci.c:1' }]
     const control = { triggers: new Triggers(['iommu-fault', 'oops']), log: () => log }
