@@ -62,8 +62,8 @@ export class RingSink implements Sink {
     this.#last = { seq: view.getBigUint64(start + record.seq, true), slot }
   }
 
-  mark(text: string): void {
-    this.#own(kindNumbers.mark, 0n, Buffer.from(text))
+  mark(text: string, time?: bigint): void {
+    this.#own(kindNumbers.mark, 0n, Buffer.from(text), time)
   }
 
   lost(count: bigint): void {
@@ -106,13 +106,13 @@ export class RingSink implements Sink {
   }
 
   /** A record that the kernel did not make: of the recorder itself, with the number of the one before it. */
-  #own(kind: number, value: bigint, data: Buffer): void {
+  #own(kind: number, value: bigint, data: Buffer, time: bigint = process.hrtime.bigint()): void {
     const view = new DataView(new ArrayBuffer(record.size + ((data.length + 7) & ~7)))
     const { seq, slot } = this.#last
     view.setUint8(record.kind, kind)
     view.setUint8(record.bar, noBar)
     view.setBigUint64(record.seq, seq, true)
-    view.setBigUint64(record.time, process.hrtime.bigint(), true)
+    view.setBigUint64(record.time, time, true)
     view.setUint32(record.context, ((1 << contextShift) | process.pid) >>> 0, true)
     view.setUint32(record.pid, process.pid, true)
     view.setUint32(record.dataLen, data.length, true)

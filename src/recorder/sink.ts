@@ -15,7 +15,8 @@ export interface Sink {
   readonly bytes: number
   /** one raw kernel record of a slot */
   appendRecord(view: DataView, start: number, length: number, slot?: number): void
-  mark(text: string): void
+  /** `time` is now when left out; ns as the kernel's records have it */
+  mark(text: string, time?: bigint): void
   /** transactions are missing here, and no record says so */
   lost(count: bigint): void
   notes(notes: TraceNotes): void
@@ -79,8 +80,8 @@ export class FileSink implements Sink {
     this.#writer.appendRecord(view, start, length, slot)
   }
 
-  mark(text: string): void {
-    this.#writer.mark(text)
+  mark(text: string, time?: bigint): void {
+    this.#writer.mark(text, time)
   }
 
   lost(count: bigint): void {

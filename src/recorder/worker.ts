@@ -65,18 +65,18 @@ function main(port: MessagePort, task: WorkerTask): void {
     const marked = (id: number): void => say({ type: 'marked', id })
     // From here on everything is being recorded, and only now: the header shows how things stood before it.
     const awaited = task.slots.some(({ slot }) => slot === 'next')
-    const early: string[] = []
+    const early: { text: string; time: bigint }[] = []
     if (awaited) {
       say({ type: 'ready' })
       awaitDevice(monitors[0]!, next, ({ id, text }) => {
-        early.push(text)
+        early.push({ text, time: process.hrtime.bigint() })
         marked(id)
       })
     }
     const slots = monitors.map((source) => ({ slot: source.slot!, source }))
     const known: TraceDevice[] = []
     sink = createSink(task, () => header(task, slots, known, kinds))
-    for (const text of early) sink.mark(text)
+    for (const { text, time } of early) sink.mark(text, time)
     if (!awaited) say({ type: 'ready' })
     const shared = new SharedProgress(task.progress)
     const waited = (): bigint => monitors.reduce((sum, monitor) => sum + monitor.waited.ns, 0n)

@@ -156,9 +156,9 @@ export class TraceWriter {
     if (this.#blobs.unwrittenBytes >= blobFrameBytes) this.flush()
   }
 
-  /** A mark behind the events so far; it is on the disk when this returns. */
-  mark(text: string): void {
-    this.#special({ ...this.#now('mark'), data: Buffer.from(text) })
+  /** A mark behind the events so far, of now or of `time` (ns); it is on the disk when this returns. */
+  mark(text: string, time: bigint = process.hrtime.bigint()): void {
+    this.#special({ ...this.#now('mark'), time, data: Buffer.from(text) })
     this.#sync()
   }
 

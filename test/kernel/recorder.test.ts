@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { TraceEvent } from '../../src/trace/event.js'
@@ -154,7 +154,7 @@ onEachGuest('pciem record', (guest) => {
     expect(marks[0]).toBe('cmd-start')
     const numbered = events.filter(({ kind }) => kind !== 'mark')
     expect(numbered[0]).toMatchObject({ seq: 1n, kind: 'cfg-read' })
-    expect(numbered.at(-1)!.kind).toBe('remove')
+    expect(numbered.some(({ kind }) => kind === 'remove')).toBe(true)
     const [fn] = header.devices[0]!.functions
     const config = new DataView(fn!.config.value.buffer)
     expect([config.getUint16(0, true), config.getUint16(2, true)]).toEqual([0x1db7, 0x0e10])
@@ -216,13 +216,14 @@ onEachGuest('pciem record', (guest) => {
       "import { Slot } from 'pciem'",
       "import { Recorder } from 'pciem/recorder'",
       'const slotId = Slot.list().find(({ ownerPid }) => String(ownerPid) === process.env.owner).slot',
-      'const recorder = await Recorder.start({ path: process.argv[1], slotId })',
+      'const recorder = await Recorder.start({ path: process.argv[2], slotId })',
       "await recorder.mark('from a script')",
       'await recorder.stop()',
     ]
+    writeFileSync(join(folder, 'mark.mjs'), marking.join('\n'))
     const lines = [
       `printf '%s\\n' ${prompt.map((line) => `"${line}"`).join(' ')} | $P repl --keep-going - >$T/q.log 2>&1`,
-      `node --input-type=module -e "${marking.join('\n')}" $T/v.pciem`,
+      'node $T/mark.mjs $T/v.pciem',
     ]
     await guest.ok(script(...lines), { timeout: 300_000 })
     const { whole, marks, events, totals, header } = look('q')
