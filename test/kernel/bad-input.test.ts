@@ -47,7 +47,7 @@ const wrongLines: [string, string][] = [
   ['dma read 0x10000000 64', 'ANY'],
   ['dma write 0x10000000 0x100', '0x100 is more than a byte'],
   ['unbind', 'ANY has no driver bound'],
-  ['reset', 'reset ANY: this function has no way to be reset ANY'],
+  ['reset now', "reset: 'now'? usage: reset"],
   ['rescan now', "rescan: 'now'? usage: rescan"],
   ['bind no_such_driver', "no PCI driver 'no_such_driver' is loaded; `modprobe no_such_driver` first"],
   ['use', 'which device? e.g. `use dev1`; `devices` lists them'],
