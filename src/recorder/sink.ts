@@ -52,6 +52,8 @@ export class FileSink implements Sink {
   #writer: TraceWriter
   #part = 0
   #openedAt: number
+  /** the file is full: what comes next opens another, so that none is empty */
+  #full: { reason: string; nowMs: number } | undefined
   #before = { events: 0, bytes: 0, lost: 0n }
   /** of the last file, once it has ended */
   #endBytes: number | undefined
@@ -77,15 +79,15 @@ export class FileSink implements Sink {
   }
 
   appendRecord(view: DataView, start: number, length: number, slot?: number): void {
-    this.#writer.appendRecord(view, start, length, slot)
+    this.#next().appendRecord(view, start, length, slot)
   }
 
   mark(text: string, time?: bigint): void {
-    this.#writer.mark(text, time)
+    this.#next().mark(text, time)
   }
 
   lost(count: bigint): void {
-    this.#writer.lost(count)
+    this.#next().lost(count)
   }
 
   notes(notes: TraceNotes): void {
@@ -106,12 +108,13 @@ export class FileSink implements Sink {
     const { maxBytes, maxMs, rotate } = this.#limits
     const full = maxBytes !== undefined && this.#writer.bytes >= maxBytes ? 'max-size' : maxMs !== undefined && nowMs - this.#openedAt >= maxMs ? 'max-time' : undefined
     if (full === undefined || rotate === undefined) return full
-    this.#rotate(full, rotate, nowMs)
+    if (this.#writer.events > 0) this.#full ??= { reason: full, nowMs }
     return undefined
   }
 
   end(reason: string): TraceTotals {
-    const totals = this.#finish(reason)
+    const totals = compactTrace(partPath(this.path, this.#part), this.#finish(reason))
+    this.#weigh()
     return { ...totals, events: this.#before.events + totals.events, lost: this.#before.lost + totals.lost }
   }
 
@@ -119,10 +122,16 @@ export class FileSink implements Sink {
     this.#writer.close()
   }
 
+  #next(): TraceWriter {
+    if (this.#full) this.#rotate(this.#full.reason, this.#limits.rotate as number, this.#full.nowMs)
+    return this.#writer
+  }
+
   #rotate(reason: string, keep: number, nowMs: number): void {
     const { events, lost } = this.#finish(reason)
     this.#before = { events: this.#before.events + events, bytes: this.bytes, lost: this.#before.lost + lost }
     this.#endBytes = undefined
+    this.#full = undefined
     this.#part++
     this.#openedAt = nowMs
     this.#writer = this.#open()
@@ -131,11 +140,14 @@ export class FileSink implements Sink {
   }
 
   #finish(reason: string): TraceTotals {
-    const path = partPath(this.path, this.#part)
-    const totals = compactTrace(path, this.#writer.end(reason))
-    const file = statSync(path, { throwIfNoEntry: false })
-    if (file?.isFile()) this.#endBytes = file.size
+    const totals = this.#writer.end(reason)
+    this.#weigh()
     return totals
+  }
+
+  #weigh(): void {
+    const file = statSync(partPath(this.path, this.#part), { throwIfNoEntry: false })
+    if (file?.isFile()) this.#endBytes = file.size
   }
 
   #open(): TraceWriter {

@@ -230,6 +230,14 @@ describe('a recording with limits', () => {
   })
 })
 
+describe('a row of files', () => {
+  it('has no empty one, even when the last event fills a file', () => {
+    recordFeeds([new Feed(manyReads(700), 700, true)], fileSink('filled.pciem', { maxBytes: 1, rotate: 9 }))
+    const parts = readdirSync(dir.path('.')).filter((name) => /^filled(\.\d+)?\.pciem$/.test(name))
+    expect(parts.map((name) => readBack(dir.path(name)).events.length).every((count) => count > 0)).toBe(true)
+  })
+})
+
 describe('a flight recorder', () => {
   it('writes the last events, and how many there were before them', () => {
     const path = dir.path('ring.pciem')
