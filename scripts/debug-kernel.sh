@@ -11,9 +11,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 cache=${PCIEM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pciem}
 config=$here/debug-kernel.config
 
-# Without callers that ask for encrypted mappings the compiler would make a function of another name of the one that the module hooks.
 in_tree() { # TARGET...
-	make -s CFLAGS_ioremap.o=-fno-ipa-cp -C "$sources" "O=$objects" "KBUILD_KCONFIG=$objects/Kconfig" -j"$(nproc)" "$@" >&2
+	make -s -C "$sources" "O=$objects" "KBUILD_KCONFIG=$objects/Kconfig" -j"$(nproc)" "$@" >&2
 }
 
 configure() {
