@@ -98,7 +98,8 @@ void device_sysfs(struct rng *r)
 		{ "/sys/bus/pci/drivers_probe", NULL },
 		{ "reset", "1" },
 		{ "remove", "1" },
-		{ "../rescan", "1" },
+		/* Not a device's own: Linux holds that file while it waits for the lock under which the file is removed with the device. */
+		{ "/sys/bus/pci/rescan", "1" },
 		{ "power/control", "auto" },
 		{ "power/control", "on" },
 		{ "enable", "0" },
