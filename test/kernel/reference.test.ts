@@ -34,4 +34,5 @@ onEachGuest("the reference's examples", (guest) => {
     const outputs = new Map(run.map(({ command, example, output }) => [outputKey(command, example), output!]))
     expect(document).toBe(referenceMarkdown(outputs))
   }, limit * patience)
-}, { long: true })
+  // Watchpoints are numbered as long as the module is loaded.
+}, { long: true, fresh: true })
