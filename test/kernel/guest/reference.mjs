@@ -16,7 +16,8 @@ const differing = [
   [/^ *\d+ +\d+\.\d+ +(task|hardirq|softirq|nmi) [\d#]+/gm, '…'],
   [/^ *\d+ +\d+\.\d+ +device/gm, '…'],
   [/\b(task|pid|cause) #?\d+/g, '$1 …'],
-  [/\d[\d.]* (kB|bytes)(?=, lost)/g, '… $1'],
+  [/\d[\d.,]* events, \d[\d.]* (kB|bytes)(?=, lost)/g, '… events, … $1'],
+  [/(?<=drivers waited )\d+ ms/g, '… ms'],
   // of a stack, what is not the driver's
   [/^(#\d+ +\w+)\+0x[0-9a-f]+\/0x[0-9a-f]+/gm, '$1…'],
   [/^#2 [^]*$/m, '…'],
