@@ -317,6 +317,9 @@ void pciem_bus_remove(struct pciem_slot *slot)
 {
 	if (!slot->bridge)
 		return;
+	/* It may have vanished since slot_remove_work() looked. */
+	if (READ_ONCE(slot->gone))
+		pciem_bus_disconnect(slot);
 	bridge_unplug(slot->bridge);
 	/* What DMA and interrupts need goes next. */
 	pciem_slot_quiesce(slot);

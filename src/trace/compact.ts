@@ -41,7 +41,8 @@ function copied(from: string, to: string, old: TraceTotals): TraceTotals | undef
   let writer: TraceWriter | undefined
   try {
     if (!hasSmallFrames(reader, old)) return undefined
-    writer = TraceWriter.create(to, reader.header, { force: true })
+    // never through a link that somebody has put there
+    writer = TraceWriter.create(to, reader.header)
     for (const driver of old.drivers) writer.driver(driver)
     for (const event of reader.events()) writer.append(event)
     const { log, comms } = reader.notes()

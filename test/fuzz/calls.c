@@ -358,7 +358,8 @@ void calls_counted(void)
 		for (error = most = 1; error < ERRORS; error++)
 			if (count->refused[error] > count->refused[most])
 				most = error;
-		printf("  %-24s%-9s %8lu of %8lu succeeded; most others: %s\n", calls[i].name, calls[i].pool == MONITORS ? "monitor" : "",
-		       count->succeeded, count->made, strerrorname_np(most));
+		printf("  %-24s%-9s %8lu of %8lu succeeded", calls[i].name, calls[i].pool == MONITORS ? "monitor" : "", count->succeeded,
+		       count->made);
+		printf(count->refused[most] ? "; most others: %s\n" : "\n", strerrorname_np(most));
 	}
 }
