@@ -75,7 +75,7 @@ export class Player {
   readonly #recordedDriver: string | undefined
   readonly #feeder: Feeder
   readonly #signals = new SignalQueue<Signal>()
-  readonly #log = new Kmsg()
+  readonly #log: Kmsg
   readonly #mappings: LiveMappings
   readonly #command: SharedCommand
   /** the kernel's log since the start */
@@ -95,6 +95,8 @@ export class Player {
     const skip = eventsBeforeDriver(trace.header, trace.events())
     const compiler = new Compiler(trace.header, { match, pace, policy: new Policy(rules), skip, beforeCommand: options.command === undefined })
     const slot = Slot.create(slotOptions(trace.header, compiler.ignored, HOLD_NS))
+    // what the bus says of a new device is not the driver's
+    this.#log = new Kmsg()
     this.slot = slot
     this.trace = trace
     this.#compiler = compiler
