@@ -59,31 +59,23 @@ export async function run(request: RunRequest, onReady: (device: ReadyDevice) =>
   }
 }
 
-/** From start to removal: orderly, unless there is nobody left to answer the driver. */
+/** From start to removal: orderly, unless there is nobody left to answer the driver. No signal ends the process before that. */
 async function whileOnTheBus(host: ModelHost, request: RunRequest, onReady: (device: ReadyDevice) => void): Promise<number> {
+  const { caught, stop } = catchSignals()
   try {
-    const device = await interruptible(Promise.race([bringUp(host, request), host.failed]))
+    const device = await Promise.race([bringUp(host, request), host.failed, caught.then(notReady)])
     onReady(device)
-    const work = request.command ? withMarks(host, request.command) : untilSignal()
+    const work = request.command ? withMarks(host, request.command) : caught.then(() => exitCodes.ok)
     return await Promise.race([work, host.failed])
   } finally {
+    stop()
     await host.slot.remove({ surprise: !host.alive })
   }
 }
 
-async function untilSignal(): Promise<number> {
-  const { caught, stop } = catchSignals()
-  await caught.finally(stop)
-  return exitCodes.ok
-}
-
 /** ^C before the device is ready takes it away as everything else does, and says so. */
-async function interruptible<T>(work: Promise<T>): Promise<T> {
-  const { caught, stop } = catchSignals()
-  const interrupted = caught.then((signal) => {
-    throw new PciemError(`${signal} before the device was ready`, { code: 'EINTR' })
-  })
-  return await Promise.race([work, interrupted]).finally(stop)
+function notReady(signal: NodeJS.Signals): never {
+  throw new PciemError(`${signal} before the device was ready`, { code: 'EINTR' })
 }
 
 /** Starts the device and waits until its driver is bound and has nothing left to do. */

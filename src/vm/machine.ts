@@ -72,8 +72,9 @@ export async function bootVm(options: VmOptions = {}): Promise<VirtualMachine> {
     ...(options.iommu ? { iommu: true } : {}),
   }
   const setup = encodeStrings(['pciem', kernel.modules, module ?? '', options.moduleParams ?? '', machine.work ?? ''])
-  for (const accelerator of choices) {
-    const last = accelerator === choices.at(-1)
+  const attempts = choices.flatMap((one) => (one === 'tcg' ? [one, one] : [one]))
+  for (const [number, accelerator] of attempts.entries()) {
+    const last = number === attempts.length - 1
     const link = new GuestLink(startQemu({ ...machine, accelerator }), logSink)
     options.onProgress?.(`booting Linux ${kernel.release} (${accelerator === 'kvm' ? 'KVM' : 'emulated'}, ${machine.smp} CPU${machine.smp > 1 ? 's' : ''})`)
     try {
@@ -84,16 +85,25 @@ export async function bootVm(options: VmOptions = {}): Promise<VirtualMachine> {
     } catch (error) {
       link.kill()
       await link.death
-      if (last || options.abort?.aborted || !(error instanceof KvmStalled || error instanceof GuestCrashError)) throw error
-      writeVerdict(false, error.message)
-      options.onProgress?.(`${error.message}; going on without KVM`)
+      if (last || options.abort?.aborted) throw error
+      if (accelerator === 'kvm' && (error instanceof KvmStalled || error instanceof GuestCrashError)) {
+        writeVerdict(false, error.message)
+        options.onProgress?.(`${error.message}; going on without KVM`)
+      } else if (error instanceof BootStalled) {
+        options.onProgress?.(`${error.message}; booting it once more`)
+      } else {
+        throw error
+      }
     }
   }
-  throw new Error('unreachable: the last accelerator returns or throws')
+  throw new Error('unreachable: the last attempt returns or throws')
 }
 
 /** KVM is there but a guest gets nowhere with it. */
 class KvmStalled extends PciemError {}
+
+/** On a busy host an emulated guest now and then stops in the middle of its boot; the next one does not. */
+class BootStalled extends GuestCrashError {}
 
 async function untilReady(link: GuestLink, setup: Buffer, accelerator: Accelerator, last: boolean, options: VmOptions): Promise<void> {
   const watch = new Watch(link)
@@ -104,6 +114,7 @@ async function untilReady(link: GuestLink, setup: Buffer, accelerator: Accelerat
     watch.limit(giveUp(kvmSilenceSeconds), stalled(`no output in ${kvmSilenceSeconds} s`), () => link.log.lines.length > 0)
     watch.limit(giveUp(kvmBootSeconds), stalled(`not up in ${kvmBootSeconds} s`))
   }
+  if (accelerator === 'tcg') watch.silence(bootSeconds / 4, (seconds) => new BootStalled(`the guest stopped booting: no output for ${seconds} s`, link.log.tail(40)))
   watch.limit(bootSeconds, () => new GuestCrashError(`the guest did not come up in ${bootSeconds} s`, link.log.tail(40)))
   const abort = (): void => link.kill('interrupted')
   options.abort?.addEventListener('abort', abort)
@@ -120,7 +131,8 @@ async function untilReady(link: GuestLink, setup: Buffer, accelerator: Accelerat
 
 /** Several time limits on one wait. */
 class Watch {
-  #timers: NodeJS.Timeout[] = []
+  readonly #timers: NodeJS.Timeout[] = []
+  #unwatch = (): void => {}
   #fail: (error: Error) => void = () => {}
   #failed: Promise<never>
 
@@ -133,11 +145,19 @@ class Watch {
     this.#timers.push(setTimeout(() => met() || this.#fail(error()), seconds * 1000))
   }
 
+  /** The guest's kernel has to say something again within that time. */
+  silence(seconds: number, error: (seconds: number) => Error): void {
+    const timer = setTimeout(() => this.#fail(error(seconds)), seconds * 1000)
+    this.#unwatch = this.link.log.onLine(() => timer.refresh())
+    this.#timers.push(timer)
+  }
+
   async race<T>(promise: Promise<T>): Promise<T> {
     return await Promise.race([promise, this.#failed])
   }
 
   stop(): void {
+    this.#unwatch()
     for (const timer of this.#timers) clearTimeout(timer)
   }
 }

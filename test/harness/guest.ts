@@ -26,6 +26,7 @@ export function guestPoints(env: NodeJS.ProcessEnv = process.env, long = false):
 export const patience = Number(process.env.PCIEM_TEST_PATIENCE || 1)
 
 const defaultTimeout = 120_000
+const TIMED_OUT = 124
 
 /** The guest of one describe block; tests use it, the harness looks after it. */
 export class Guest {
@@ -55,7 +56,14 @@ export class Guest {
   async ok(command: string | string[], options: RunOptions = {}): Promise<string> {
     const result = await this.run(command, options)
     if (result.status === 0) return result.stdout
-    throw new Error(`status ${result.status} of: ${String(command)}\n--- stdout\n${result.stdout}--- stderr\n${result.stderr}`)
+    const output = `--- stdout\n${result.stdout}--- stderr\n${result.stderr}`
+    throw new Error(`status ${result.status} of: ${String(command)}\n${output}${result.status === TIMED_OUT ? await this.#whoWaits() : ''}`)
+  }
+
+  /** What still runs, and what each task that sleeps uninterruptibly waits for in the kernel. */
+  async #whoWaits(): Promise<string> {
+    const { stdout } = await this.run('ps -eo pid,ppid,stat,etimes,wchan:24,args | grep -v "\\[.*\\]$"; grep -l "^State:.D" /proc/[0-9]*/task/*/status | while read file; do cat ${file%status}comm ${file%status}stack; done')
+    return `--- after that\n${stdout}`
   }
 
   /** `bin/pciem ARGS`. */

@@ -19,6 +19,7 @@ onEachGuest('what if the device misbehaves', (guest) => {
 
   const mutate = async (bug: string, output: string, ...args: string[]) => {
     const outcome = await onHost('replay', file('good.pciem'), '--mutate', '--driver', driver, '--driver-params', `bug=${bug}`, '-o', file(output), '--json', ...args)
+    if (!outcome.stdout) throw new Error(`status ${outcome.status}: ${outcome.stderr}`)
     return { ...outcome, lines: outcome.stdout.trim().split('\n').map((line) => JSON.parse(line)) }
   }
 

@@ -9,8 +9,9 @@ import { bare, vm } from '../harness/launcher.js'
 
 const sleeping = [...bare, '--', 'sh', '-c', 'echo up; sleep 60']
 
+/** The QEMU that it started last. */
 function qemuOf(launcher: number): number {
-  return Number(readFileSync(`/proc/${launcher}/task/${launcher}/children`, 'utf8').trim().split(' ')[0])
+  return Number(readFileSync(`/proc/${launcher}/task/${launcher}/children`, 'utf8').trim().split(' ').at(-1))
 }
 
 describe('pciem vm', () => {
@@ -57,6 +58,17 @@ describe('pciem vm', () => {
     const hung = guest.run('sleep 60')
     process.kill(guest.link.pid ?? 0, 'SIGSTOP')
     await expect(hung).rejects.toMatchObject({ exitCode: 70, message: expect.stringMatching(/^the guest hangs: no sign of life for \d+ s$/) as string })
+  })
+
+  test('boots a guest once more that stops in the middle of its boot', async () => {
+    const said: string[] = []
+    const onProgress = (text: string): void => {
+      if (said.push(text) === 1) process.kill(qemuOf(process.pid), 'SIGSTOP')
+    }
+    const guest = await bootVm({ module: false, smp: 1, kvm: 'off', bootSeconds: 80, onProgress })
+    expect(await guest.run('echo up')).toMatchObject({ status: 0, stdout: 'up\n' })
+    expect(said).toEqual([expect.stringMatching(/^booting /), 'the guest stopped booting: no output for 20 s; booting it once more', expect.stringMatching(/^booting /)])
+    await guest.close()
   })
 
   test('works under an IOMMU, and with a device of the emulator', async () => {

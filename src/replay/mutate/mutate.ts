@@ -56,6 +56,8 @@ export interface Exploration {
 
 /** Traces that one guest is given, so that their files stay few. */
 const BATCH = 64
+/** Seconds that the recording as it is may stand still: it will come to its end, on a busy host too. */
+const SOUND_TIMEOUT = 60
 /** Kinds whose own transfers go where the driver has nothing mapped. */
 const strayingKinds: ReadonlySet<MutationKind> = new Set(['dma-long', 'irq-early'])
 
@@ -114,7 +116,8 @@ class Explorer {
   async #checkSound(): Promise<void> {
     this.#options.onProgress('replaying the recording as it is')
     let sound: Outcome | undefined
-    await this.#explore([this.#reader.path], (_, outcome) => (sound = outcome))
+    const patient = { ...this.#request, timeout: Math.max(this.#request.timeout, SOUND_TIMEOUT) }
+    await this.#explore([this.#reader.path], patient, (_, outcome) => (sound = outcome))
     if (!sound) return
     if (!sound.ok) throw new PciemError(`the recording breaks the driver as it is: ${sound.line}; replay it without --mutate first`)
     if (!sound.headline.startsWith('match')) throw new PciemError(`the recording does not replay as it is: ${sound.headline}; replay it without --mutate first`)
@@ -124,7 +127,7 @@ class Explorer {
   async #round(numbers: readonly number[]): Promise<void> {
     const traces = numbers.map((number) => this.#write(join(this.#batch, `${number}.pciem`), this.#plan[number] as Mutation))
     const found: { number: number; outcome: Outcome & { ok: false } }[] = []
-    await this.#explore(traces, (place, outcome) => {
+    await this.#explore(traces, this.#request, (place, outcome) => {
       const number = numbers[place] as number
       if (outcome.ok || this.#isOwnFault(number, outcome)) this.#notebook.set(String(number), '')
       else found.push({ number, outcome })
@@ -133,9 +136,9 @@ class Explorer {
     for (const { number, outcome } of found) await this.#keep(number, outcome)
   }
 
-  async #explore(traces: readonly string[], onOutcome: (place: number, outcome: Outcome) => void): Promise<void> {
+  async #explore(traces: readonly string[], request: ReplayRequest, onOutcome: (place: number, outcome: Outcome) => void): Promise<void> {
     try {
-      await explore(traces, this.#request, this.#machines, onOutcome)
+      await explore(traces, request, this.#machines, onOutcome)
     } catch (error) {
       if (!this.#options.stopped()) throw error
     }
