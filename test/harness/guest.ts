@@ -11,14 +11,19 @@ export interface GuestPoint {
   smp: number
 }
 
+/** Where suites run that take minutes in each guest, unless the points are chosen. */
+const LONG_POINTS = '6.1/1,6.12/2'
+
 /**
- * All kernels and CPU counts; fewer by PCIEM_TEST_POINTS=6.1/1,6.12/2 or by PCIEM_TEST_KERNELS=6.12 and PCIEM_TEST_SMP=2. Of the
- * suites that take minutes in each guest PCIEM_TEST_LONG_POINTS leaves fewer still.
+ * All kernels and CPU counts; fewer by PCIEM_TEST_POINTS=6.1/1,6.12/2 or by PCIEM_TEST_KERNELS=6.12 and PCIEM_TEST_SMP=2. For
+ * `long` suites PCIEM_TEST_LONG_POINTS leaves fewer still.
  */
 export function guestPoints(env: NodeJS.ProcessEnv = process.env, long = false): GuestPoint[] {
   const list = (value: string | undefined, all: string): string[] => (value || all).split(',').map((item) => item.trim())
+  const chosen = env.PCIEM_TEST_POINTS || env.PCIEM_TEST_KERNELS || env.PCIEM_TEST_SMP
+  const longPoints = env.PCIEM_TEST_LONG_POINTS || (chosen ? undefined : LONG_POINTS)
   const all = list(env.PCIEM_TEST_KERNELS, '6.1,6.12').flatMap((kernel) => list(env.PCIEM_TEST_SMP, '1,2').map((smp) => ({ kernel, smp: Number(smp) })))
-  const wanted = (long ? [env.PCIEM_TEST_POINTS, env.PCIEM_TEST_LONG_POINTS] : [env.PCIEM_TEST_POINTS]).filter((points) => points).map((points) => list(points, ''))
+  const wanted = (long ? [env.PCIEM_TEST_POINTS, longPoints] : [env.PCIEM_TEST_POINTS]).filter((points) => points).map((points) => list(points, ''))
   return all.filter(({ kernel, smp }) => wanted.every((points) => points.includes(`${kernel}/${smp}`)))
 }
 

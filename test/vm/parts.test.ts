@@ -192,4 +192,7 @@ test('kernel tests run on both kernels with one and two CPUs unless told', () =>
     { kernel: '6.12', smp: 2 },
   ])
   expect(guestPoints({ PCIEM_TEST_KERNELS: '6.12', PCIEM_TEST_SMP: '2' })).toEqual([{ kernel: '6.12', smp: 2 }])
+  expect(guestPoints({}, true)).toEqual([{ kernel: '6.1', smp: 1 }, { kernel: '6.12', smp: 2 }])
+  expect(guestPoints({ PCIEM_TEST_POINTS: '6.1/2' }, true)).toEqual([{ kernel: '6.1', smp: 2 }])
+  expect(guestPoints({ PCIEM_TEST_POINTS: '6.1/1,6.12/2', PCIEM_TEST_LONG_POINTS: '6.12/2' }, true)).toEqual([{ kernel: '6.12', smp: 2 }])
 })
