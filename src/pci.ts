@@ -29,4 +29,5 @@ export {
   formatAccess,
   hexValue,
   locateRegister,
+  registerNames,
 } from './pci/register-map.js'

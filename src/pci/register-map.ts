@@ -59,14 +59,20 @@ export function locateRegister(map: RegisterMap | undefined, offset: number): Re
   return undefined
 }
 
+/** Each register by its name, index included. */
+function* namedRegisters(map: RegisterMap): Generator<{ name: string; offset: number; width: number }> {
+  for (const { name, offset, width, count = 1, stride = width } of map) {
+    for (let index = 0; index < count; index++) yield { name: name.replace('%', String(index)), offset: offset + index * stride, width }
+  }
+}
+
+export function registerNames(map: RegisterMap = []): string[] {
+  return Array.from(namedRegisters(map), ({ name }) => name)
+}
+
 /** A register by its name, index included. */
 export function findRegister(map: RegisterMap | undefined, name: string): { offset: number; width: number } | undefined {
-  for (const register of map ?? []) {
-    const { offset, width, count = 1, stride = width } = register
-    for (let index = 0; index < count; index++) {
-      if (register.name.replace('%', String(index)) === name) return { offset: offset + index * stride, width }
-    }
-  }
+  for (const { offset, width, ...register } of namedRegisters(map ?? [])) if (register.name === name) return { offset, width }
   return undefined
 }
 

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 import { UsageError } from '../errors.js'
 import type { RegisterMap } from '../pci.js'
-import { findRegister } from '../pci.js'
 import { type EventKind, kindNumbers, record, type TraceEvent } from '../trace/event.js'
 import { parseCount } from './number.js'
-import { nearest } from './suggest.js'
+import { namedRegister, nearest } from './suggest.js'
 
 /** Which events are meant: some kinds, a BAR, and a range of offsets in it. */
 export interface EventFilter {
@@ -43,8 +42,7 @@ export function parsePlace(word: string, registers: (bar: number) => RegisterMap
   if (bar === undefined) return undefined
   const index = Number(bar)
   if (name !== undefined) {
-    const known = findRegister(registers(index), name)
-    if (!known) throw new UsageError(`no register '${name}' in BAR${index}'s map; write bar${index}+OFFSET, or load a map with \`registers load\``)
+    const known = namedRegister(registers(index), index, name)
     return { bar: index, from: known.offset, to: known.offset + known.width - 1, width: known.width }
   }
   if (from === undefined) return { bar: index }

@@ -35,7 +35,7 @@ describe('filters', () => {
     for (const words of ['irq', 'mmio-read', 'bar1', 'bar0+0x1009..0x1fff', 'bar0.STATUS']) expect(passes(words, write), words).toBe(false)
     expect(passes('bar0.STATUS', raw('mmio-read', { bar: 0, addr: 8n }))).toBe(true)
   })
-  it.each([['mmio-wirte', "did you mean 'mmio-write'"], ['bar0.NOSUCH', "no register 'NOSUCH'"], ['bar0+8..4', 'ends before it begins'], ['bar9', 'neither a kind'], ['bar0+x', 'is not a number']])('%s is refused in one line', (words, message) => {
+  it.each([['mmio-wirte', "did you mean 'mmio-write'"], ['bar0.NOSUCH', "no register 'NOSUCH' in BAR0's map; write bar0+OFFSET, or load a map"], ['bar0.STATSU', 'did you mean bar0.STATUS?'], ['bar0+8..4', 'ends before it begins'], ['bar9', 'neither a kind'], ['bar0+x', 'is not a number']])('%s is refused in one line', (words, message) => {
     expect(() => parseFilter([words], registers)).toThrow(message)
   })
   it('are said in the words that make them', () => {

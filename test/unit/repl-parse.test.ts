@@ -75,6 +75,7 @@ describe('output', () => {
   })
   it('suggests the nearest word and nothing far', () => {
     expect(nearest('devcies', ['devices', 'dma'])).toBe('devices')
+    expect(nearest('Devices', ['devices', 'dma'])).toBe('devices')
     expect(nearest('frobnicate', ['devices', 'dma'])).toBeUndefined()
   })
 })

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 import type { Bar } from '../../device/bar.js'
 import { UsageError } from '../../errors.js'
-import { findRegister, formatAccess } from '../../pci.js'
+import { formatAccess } from '../../pci.js'
 import { type Command, result } from '../command.js'
 import { cut, hex, parseCount } from '../number.js'
 import { type BarTarget, parseBarTarget } from '../parse.js'
 import type { Session } from '../session.js'
+import { namedRegister } from '../suggest.js'
 
 function barOf(session: Session, index: number): Bar {
   const { bars } = session.function()
@@ -17,8 +18,7 @@ function barOf(session: Session, index: number): Bar {
 /** Offset and width of a target in its BAR, from the register map where it is named. */
 function locate(session: Session, bar: Bar, target: BarTarget): { offset: number; width: number } {
   if (target.register === undefined) return { offset: target.offset!, width: target.width ?? 4 }
-  const known = findRegister(session.registers(bar.index), target.register)
-  if (!known) throw new UsageError(`no register '${target.register}' in BAR${bar.index}'s map; write bar${bar.index}+OFFSET instead`)
+  const known = namedRegister(session.registers(bar.index), bar.index, target.register)
   return { offset: known.offset, width: target.width ?? known.width }
 }
 

@@ -5,12 +5,19 @@ import { type Command, result } from '../command.js'
 import { cut, hex, parseCount } from '../number.js'
 import { type ConfigTarget, parseConfigTarget } from '../parse.js'
 import type { Session } from '../session.js'
+import { nearest } from '../suggest.js'
+
+function namedRegister(config: Uint8Array, name: string): { offset: number; width: number } {
+  const known = findConfigRegister(name, config)
+  if (known) return known
+  const near = nearest(name, [...configRegisterNames, ...walkCapabilities(config).map((capability) => capability.name)])
+  throw new UsageError(`no register '${name}' in this config space; ${near ? `did you mean ${near}?` : "names are setpci's (COMMAND, CAP_MSIX, …)"}`)
+}
 
 /** Where a register stands in this device's config space, and how wide it is. */
 function locate(session: Session, target: ConfigTarget): { offset: number; width: number } {
   const numeric = /^(0x|\d)/.test(target.register)
-  const named = numeric ? undefined : findConfigRegister(target.register, session.function().config.bytes())
-  if (!numeric && !named) throw new UsageError(`no register '${target.register}' in this config space; names are setpci's (COMMAND, CAP_MSIX, …)`)
+  const named = numeric ? undefined : namedRegister(session.function().config.bytes(), target.register)
   const offset = (named?.offset ?? parseCount(target.register, 'register')) + target.plus
   const width = target.width ?? (target.plus === 0 ? named?.width : undefined) ?? 4
   if (offset + width > 4096 || offset % width !== 0) {

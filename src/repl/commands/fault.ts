@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { type FaultAction, type FaultKind, type FaultRule, type InjectedFault, faultKindNames } from '../../device/faults.js'
 import { UsageError } from '../../errors.js'
-import { findRegister } from '../../pci.js'
 import { type Command, result } from '../command.js'
 import { hex, parseCount, parseNumber } from '../number.js'
 import { isBarTarget, parseBarTarget } from '../parse.js'
 import type { Session } from '../session.js'
+import { namedRegister } from '../suggest.js'
 
 const usage = 'usage: fault mmio-read bar0+0x1c value=~0 count=1 · fault irq 0 drop · fault dma-write flip=1 · fault remove after 1000 · fault list · fault clear'
 
@@ -14,8 +14,7 @@ function place(session: Session, word: string): Pick<FaultRule, 'bar' | 'addr' |
   if (/^bar[0-5]$/.test(word)) return { bar: Number(word.slice(3)) }
   const target = parseBarTarget(word)
   if (target.register === undefined) return { bar: target.bar, addr: BigInt(target.offset!), length: BigInt(target.width ?? 4) }
-  const known = findRegister(session.registers(target.bar), target.register)
-  if (!known) throw new UsageError(`no register '${target.register}' in BAR${target.bar}'s map; write bar${target.bar}+OFFSET instead`)
+  const known = namedRegister(session.registers(target.bar), target.bar, target.register)
   return { bar: target.bar, addr: BigInt(known.offset), length: BigInt(target.width ?? known.width) }
 }
 
