@@ -20,7 +20,7 @@ function list(session: Session, only: number | undefined) {
         const value = at + width <= bar.size ? bar.read(at, width) : 0n
         return { bar: index, name: name.replace('%', String(i)), offset: at, width, value, fields: decodeFields(fields ?? [], value) }
       }),
-    )
+    ).sort((a, b) => a.offset - b.offset)
   })
   const width = Math.max(0, ...rows.map(({ name }) => name.length))
   const text = rows.map((row) => `bar${row.bar}+${hex(row.offset, 2)}  ${row.name.padEnd(width)}  ${hex(row.value, row.width)}${row.fields && `  ${row.fields}`}`)
