@@ -69,8 +69,16 @@ export class Evaluator {
   }
 
   async evaluate(code: string): Promise<Outcome> {
+    if (/^\s*#.*\n?$/.test(code)) return { kind: 'js', value: undefined }
     const words = asCommand(code, commands)
-    if (!words) return cancellable(this.session, () => this.evaluateJavaScript(code))
+    if (words) return this.evaluateCommand(words)
+    const outcome = await cancellable(this.session, () => this.evaluateJavaScript(code))
+    // What is no property of a BAR is a register's name, in small letters.
+    const register = outcome.kind === 'js' && outcome.value === undefined && /^bar[0-6]\.\w+$/.test(code.trim())
+    return register ? this.evaluateCommand(['bar', code.trim()]) : outcome
+  }
+
+  private async evaluateCommand(words: readonly string[]): Promise<Outcome> {
     const result = await runCommand(this.session, words)
     // What Node's prompt shows as `_`; assigning to `_` itself would end its magic.
     if (result) (this.server as unknown as { last: unknown }).last = result.value
