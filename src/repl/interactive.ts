@@ -19,7 +19,7 @@ import { StatusLine } from './status.js'
 
 if (process.env.NO_COLOR) chalk.level = 0
 
-const greeting = `pciem: synthetic PCI Express devices. ${chalk.bold('help')} lists the commands, ${chalk.bold('create nvme')} makes a first device; ^D leaves.`
+const greeting = `pciem: ${chalk.bold('help')} lists the commands, ${chalk.bold('create nvme')} makes a first device; ^D leaves.`
 
 /** Opens the prompt on the terminal and resolves when it is left. */
 export async function runInteractive(session: Session): Promise<void> {
