@@ -107,14 +107,14 @@ class BootStalled extends GuestCrashError {}
 
 async function untilReady(link: GuestLink, setup: Buffer, accelerator: Accelerator, last: boolean, options: VmOptions): Promise<void> {
   const watch = new Watch(link)
-  const bootSeconds = options.bootSeconds ?? 120
+  const bootSeconds = options.bootSeconds ?? 240
   if (accelerator === 'kvm') {
     const stalled = (what: string): (() => PciemError) => () => new KvmStalled(`KVM gets nowhere on this host (${what})`)
     const giveUp = (seconds: number): number => (last ? bootSeconds : seconds)
     watch.limit(giveUp(kvmSilenceSeconds), stalled(`no output in ${kvmSilenceSeconds} s`), () => link.log.lines.length > 0)
     watch.limit(giveUp(kvmBootSeconds), stalled(`not up in ${kvmBootSeconds} s`))
   }
-  if (accelerator === 'tcg') watch.silence(bootSeconds / 4, (seconds) => new BootStalled(`the guest stopped booting: no output for ${seconds} s`, link.log.tail(40)))
+  if (accelerator === 'tcg' && !last) watch.silence(bootSeconds / 4, (seconds) => new BootStalled(`the guest stopped booting: no output for ${seconds} s`, link.log.tail(40)))
   watch.limit(bootSeconds, () => new GuestCrashError(`the guest did not come up in ${bootSeconds} s`, link.log.tail(40)))
   const abort = (): void => link.kill('interrupted')
   options.abort?.addEventListener('abort', abort)

@@ -10,7 +10,7 @@ export function testClaims(guest: Guest, script: string, claims: readonly string
   async function outcomeOf(claim: string): Promise<string | undefined> {
     if (!outcomes) {
       await guest.load('pciem_test')
-      const { stdout, stderr } = await guest.run(['node', `test/kernel/guest/${script}`], { timeout: 300_000 })
+      const { stdout, stderr } = await guest.run(['node', `test/kernel/guest/${script}`])
       const lines = stdout.split('\n').filter((line) => line.startsWith('{'))
       outcomes = new Map(lines.map((line) => JSON.parse(line) as { claim: string; error?: string }).map((one) => [one.claim, one.error]))
       expect([...outcomes.keys()], `${stdout}${stderr}`).toEqual(claims)

@@ -30,7 +30,7 @@ export function guestPoints(env: NodeJS.ProcessEnv = process.env, long = false):
 /** How many times longer everything may take, on a kernel that is slow because it checks itself. */
 export const patience = Number(process.env.PCIEM_TEST_PATIENCE || 1)
 
-const defaultTimeout = 120_000
+const defaultTimeout = 300_000
 const TIMED_OUT = 124
 
 /** The guest of one describe block; tests use it, the harness looks after it. */
@@ -52,7 +52,7 @@ export class Guest {
     return this.vm.kernel.release
   }
 
-  /** A shell line (or words) in the project's folder; killed after `timeout` (status 124), two minutes unless told. */
+  /** A shell line (or words) in the project's folder; killed after `timeout` (status 124), five minutes unless told. */
   async run(command: string | string[], options: RunOptions = {}): Promise<RunResult> {
     return await this.vm.run(command, { ...options, timeout: (options.timeout ?? defaultTimeout) * patience })
   }
@@ -173,7 +173,7 @@ async function sharedVm(point: GuestPoint, options: VmOptions): Promise<VirtualM
 }
 
 async function boot(point: GuestPoint, options: VmOptions): Promise<VirtualMachine> {
-  const vm = await bootVm({ ...point, memory: '2G', work: projectRoot, bootSeconds: 120 * patience, silenceSeconds: 60 * patience, ...options })
+  const vm = await bootVm({ ...point, memory: '2G', work: projectRoot, bootSeconds: 240 * patience, silenceSeconds: 60 * patience, ...options })
   await vm.run(forgetLeaks)
   return vm
 }

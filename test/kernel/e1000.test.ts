@@ -6,10 +6,9 @@ import { onEachGuest } from '../harness/guest.js'
 const MIB = 2 ** 20
 const COUNT = 10 * MIB
 const SOME = MIB / 4
-const minutes = (count: number): number => count * 60_000
 
 onEachGuest('e1000', (guest) => {
-  const run = (options: string[], ...command: string[]) => guest.pciem(['run', 'e1000', ...options, '--', ...command], { timeout: minutes(5) })
+  const run = (options: string[], ...command: string[]) => guest.pciem(['run', 'e1000', ...options, '--', ...command])
 
   const claims = (lines: string[]): void => {
     expect(lines[0]).toBe('speed 1000 full')
@@ -29,7 +28,7 @@ onEachGuest('e1000', (guest) => {
     expect(stderr).toBe('')
     expect(status).toBe(0)
     claims(stdout.trim().split('\n'))
-  }, minutes(6))
+  })
 
   it('does so with both cards on one interrupt line', async () => {
     const { stdout, status } = await run(['shared=yes'], 'sh', 'test/kernel/guest/e1000.sh', String(SOME), String(SOME))
@@ -38,7 +37,7 @@ onEachGuest('e1000', (guest) => {
     const sums = [...stdout.matchAll(/^(?:send|receive) 262144 (\w+)$/gm)].map(([, sum]) => sum)
     expect(sums).toHaveLength(4)
     expect(new Set([sums.slice(0, 2), sums.slice(2)].map((two) => new Set(two).size))).toEqual(new Set([1]))
-  }, minutes(6))
+  })
 
   it('lets the driver be unbound and bound again, and unloaded', async () => {
     const script = [
@@ -54,24 +53,24 @@ onEachGuest('e1000', (guest) => {
     const { stdout, status } = await run(['mac=02:00:00:00:00:10'], 'sh', '-c', script.join('\n'))
     expect(stdout).toMatch(/^02:00:00:00:00:10\n02:00:00:00:00:11\nunloaded\n/)
     expect(status).toBe(0)
-  }, minutes(4))
+  })
 
   it('can be recorded while its link comes up, and replayed', async () => {
     const trace = '/var/tmp/e1000.pciem'
-    const { stderr, status } = await guest.pciem(['run', 'e1000', 'ports=1', '--record', trace, '--', '/usr/bin/python3', 'test/kernel/guest/link-up.py'], { timeout: minutes(3) })
+    const { stderr, status } = await guest.pciem(['run', 'e1000', 'ports=1', '--record', trace, '--', '/usr/bin/python3', 'test/kernel/guest/link-up.py'])
     expect(stderr).toBe('')
     expect(status).toBe(0)
     expect(await guest.pciem(['trace', 'verify', trace])).toMatchObject({ status: 0 })
-    const replay = await guest.pciem(['replay', trace], { timeout: minutes(3) })
+    const replay = await guest.pciem(['replay', trace])
     expect(replay.stdout).toMatch(/^match: /m)
     expect(replay.status).toBe(0)
     await guest.ok(`rm ${trace}`)
-  }, minutes(7))
+  })
 
   it('does the same in each replay of the recording in traces/', async () => {
     const times = guest.point.smp === 1 ? 20 : 1
-    const { stdout, status } = await guest.pciem(['replay', `traces/e1000-${guest.point.kernel}.pciem`, '--times', `${times}`], { timeout: minutes(8) })
+    const { stdout, status } = await guest.pciem(['replay', `traces/e1000-${guest.point.kernel}.pciem`, '--times', `${times}`], { timeout: 500_000 })
     expect(stdout.match(/^match: |: match: /gm)).toHaveLength(times)
     expect(status).toBe(0)
-  }, minutes(9))
+  })
 })

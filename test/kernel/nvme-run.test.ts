@@ -20,12 +20,12 @@ onEachGuest('pciem run', (guest) => {
     expect(again.stderr).toMatch(/^pciem: \/var\/tmp\/run\.pciem .*--force/)
     expect(again.status).not.toBe(0)
     expect(await guest.ok('rm /var/tmp/run.pciem; ls /sys/bus/pci/devices | grep -c "^f" || true')).toBe('0\n')
-  }, 240_000)
+  })
 
   it('takes the device away when the command is done, and when ^C ends it without one', async () => {
     const script = [
       'bin/pciem run nvme --json >/var/tmp/ready & pid=$!',
-      'until [ -s /var/tmp/ready ]; do sleep 0.1; done',
+      'until [ -s /var/tmp/ready ]; do kill -0 $pid || exit 1; sleep 0.1; done',
       'bdf=$(sed -n \'s/.*"bdf":"\\([^"]*\\)".*/\\1/p\' /var/tmp/ready)',
       '[ -e /sys/bus/pci/devices/$bdf/driver ] && echo bound',
       'kill -INT $pid; wait $pid; echo "status $?"',

@@ -59,7 +59,7 @@ onEachGuest('pciem record', (guest) => {
       'bdf=$(sed -n \'s/.*"bdf":"\\([^"]*\\)".*/\\1/p\' /var/tmp/ready)',
       'echo "export owner=$owner PCIEM_BLOCK=$block PCIEM_BDF=$bdf" >/var/tmp/owner',
     ]
-    await guest.ok(['sh', '-c', lines.join('\n')], { timeout: 300_000 })
+    await guest.ok(['sh', '-c', lines.join('\n')])
   })
 
   afterAll(async () => {
@@ -69,7 +69,7 @@ onEachGuest('pciem record', (guest) => {
   if (guest.point.smp === 1) {
     it('on one CPU, with direct I/O at depth 1, made twice has the same driver accesses in the same order, with the same IOVAs', async () => {
       const io = 'dd if=/dev/zero of=$PCIEM_BLOCK bs=4k count=8 oflag=direct 2>/dev/null; dd if=$PCIEM_BLOCK of=/dev/null bs=4k count=8 iflag=direct 2>/dev/null'
-      for (const name of ['x', 'y']) await guest.ok(script(`$P run nvme size=64M --record $T/${name}.pciem -- sh -c '${io}'`), { timeout: 300_000 })
+      for (const name of ['x', 'y']) await guest.ok(script(`$P run nvme size=64M --record $T/${name}.pciem -- sh -c '${io}'`))
       const [first, second] = ['x', 'y'].map((name) => driverAccesses(path(name)))
       expect(first!.length).toBeGreaterThan(200)
       expect(second).toEqual(first)
@@ -225,7 +225,7 @@ onEachGuest('pciem record', (guest) => {
       `printf '%s\\n' ${prompt.map((line) => `"${line}"`).join(' ')} | $P repl --keep-going - >$T/q.log 2>&1`,
       'node $T/mark.mjs $T/v.pciem',
     ]
-    await guest.ok(script(...lines), { timeout: 300_000 })
+    await guest.ok(script(...lines))
     const { whole, marks, events, totals, header } = look('q')
     expect(totals!.reason).toBe('trigger: iommu-fault')
     expect(whole).toBe(true)
@@ -275,7 +275,7 @@ onEachGuest('pciem record', (guest) => {
       'kill -CONT $rec; wait $work; echo "work $?"',
       'kill -TERM $rec; wait $rec; echo "status $?"',
     ]
-    const { stdout } = await guest.run(script(...lines), { timeout: 300_000 })
+    const { stdout } = await guest.run(script(...lines))
     expect(stdout).toContain('work 0\n')
     expect(stdout).toContain(`status ${accountOf('s') === 0n ? 0 : 3}\n`)
   })
@@ -289,7 +289,7 @@ onEachGuest('pciem record', (guest) => {
       'wait $work; echo "work $?"',
       'kill -TERM $rec; wait $rec; echo "status $?"',
     ]
-    const { stdout, stderr } = await guest.run(script(...lines), { timeout: 300_000 })
+    const { stdout, stderr } = await guest.run(script(...lines))
     expect(stdout).toContain('work 0\n')
     expect(Number(/drivers waited (\d+) ms/.exec(stderr)?.[1] ?? 0)).toBeGreaterThan(100)
     expect(stdout).toContain(`status ${accountOf('w') === 0n ? 0 : 3}\n`)
@@ -306,7 +306,7 @@ onEachGuest('pciem record', (guest) => {
       read,
       'kill -TERM $rec; wait $rec; echo "status $?"',
     ]
-    const { stdout, stderr } = await guest.run(script(...lines), { timeout: 300_000 })
+    const { stdout, stderr } = await guest.run(script(...lines))
     expect(stdout).toBe('work 0\nstatus 3\n')
     const { verdict, events, header } = look('l')
     expect(header.lossy).toBe(true)

@@ -47,8 +47,8 @@ onEachGuest('ten seeded driver bugs', (guest) => {
   beforeAll(async () => {
     const driver = guest.driver('pciem_proto')
     await guest.ok(`rmmod pciem_proto 2>/dev/null; insmod ${driver}`)
-    await guest.ok(['bin/pciem', 'run', 'proto', 'reset=300', '--record', trace, '--', 'sh', '-c', frames], { timeout: 280_000 })
-    const out = await guest.ok(['node', 'test/kernel/guest/replay-bugs.mjs', driver, trace, ...expected.map(([bug]) => bug)], { timeout: 280_000 })
+    await guest.ok(['bin/pciem', 'run', 'proto', 'reset=300', '--record', trace, '--', 'sh', '-c', frames])
+    const out = await guest.ok(['node', 'test/kernel/guest/replay-bugs.mjs', driver, trace, ...expected.map(([bug]) => bug)])
     lines = out.trim().split('\n').map((line) => JSON.parse(line) as Line)
     await guest.ok(`rmmod pciem_proto; rm ${trace}`)
     // the one WARN is what a vector freed twice looks like

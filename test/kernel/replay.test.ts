@@ -48,7 +48,7 @@ onEachGuest('pciem replay', (guest) => {
   if (guest.point.smp === 1) {
     it('matches the recording of a probe and a read, and the one in traces/ 20 times of 20, and says what it forgave', async () => {
       for (const [path, times] of [[await recorded(guest), 3], [`traces/nvme-${guest.point.kernel}.pciem`, 20]] as const) {
-        const { stdout, stderr, status } = await guest.pciem(['replay', path, '--times', `${times}`], { timeout: 280_000 })
+        const { stdout, stderr, status } = await guest.pciem(['replay', path, '--times', `${times}`])
         expect(stdout + stderr).toContain(`${times} of ${times} replays match`)
         expect(stdout.match(/match: \d+ accesses as recorded, \d+ device actions played; folded \d+, renamed \d+, ignored \d+, skipped \d+/g)).toHaveLength(times)
         expect(status).toBe(0)
@@ -102,7 +102,7 @@ onEachGuest('pciem replay', (guest) => {
       await guest.ok(`modprobe nvme && echo 1 >${workers}`)
       await guest.ok(['bin/pciem', 'run', 'nvme', 'queues=2', '--record', path, '--', 'taskset', '-c', '1', 'sh', '-c', readFirstMiB])
       await guest.ok(`echo ${before} >${workers}`)
-      const { stdout, stderr } = await guest.pciem(['replay', path, '--times', '5'], { timeout: 280_000 })
+      const { stdout, stderr } = await guest.pciem(['replay', path, '--times', '5'])
       expect(stdout + stderr).toContain('5 of 5 replays match')
       const doorbells = await guest.ok(`bin/pciem trace cat ${path} | grep -o 'CQ[12]HDBL' | sort -u; rm ${path}`)
       expect(doorbells).toBe('CQ1HDBL\nCQ2HDBL\n')

@@ -2,7 +2,7 @@
 // Devices that vanish at the worst moment, many times over, and what is left of them: nothing. The claims
 // build on each other, and take the module out at the end, so the guest is their own.
 import { beforeAll, expect, it } from 'vitest'
-import { type Guest, onEachGuest, patience } from '../harness/guest.js'
+import { type Guest, onEachGuest } from '../harness/guest.js'
 import { type Snapshot, grownSlabs, grownVmalloc, kernelMemory, takeSnapshot } from './stress-snapshot.js'
 
 const fio = 'fio --name=load --filename="$PCIEM_BLOCK" --rw=randrw --ioengine=libaio --iodepth=32 --numjobs=2 --direct=1 --time_based --runtime=120'
@@ -13,7 +13,7 @@ async function killed(guest: Guest, delay: number, load: string, owner: string[]
 }
 
 async function churn(guest: Guest, model: string, count: number): Promise<void> {
-  await guest.ok(['node', 'test/kernel/guest/stress-churn.mjs', model, String(count)], { timeout: 240_000 })
+  await guest.ok(['node', 'test/kernel/guest/stress-churn.mjs', model, String(count)])
 }
 
 onEachGuest(
@@ -56,7 +56,7 @@ onEachGuest(
       expect(status).toBe(0)
     })
 
-    it(`may come and go ${devices} times`, { timeout: 600_000 * patience }, async () => {
+    it(`may come and go ${devices} times`, async () => {
       // What is allocated once, at the first use, is no leak.
       await churn(guest, 'edu', 3)
       before = await takeSnapshot(guest)

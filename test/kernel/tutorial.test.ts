@@ -22,7 +22,7 @@ const pattern = (lines: readonly string[]): RegExp => {
 onEachGuest('the tutorial', (guest) => {
   it('shows what the prompt answers', async () => {
     expect(typed.length).toBeGreaterThan(20)
-    const { stdout, stderr, status } = await guest.run('bin/pciem repl - 2>&1', { stdin: typed.join('\n'), timeout: 240_000 })
+    const { stdout, stderr, status } = await guest.run('bin/pciem repl - 2>&1', { stdin: typed.join('\n') })
     expect(stderr).toBe('')
     expect(stdout.replace(/ {2,}/g, ' ')).toMatch(pattern(shown.map((line) => line.replace(/ {2,}/g, ' '))))
     expect(status).toBe(0)
@@ -33,7 +33,7 @@ onEachGuest('the tutorial', (guest) => {
     await guest.ok(`[ -e /sys/bus/pci/drivers/thermo ] || insmod ${guest.driver('thermo')}`)
     for (const [index, { kind, lines }] of fences.entries()) {
       if (kind !== 'sh') continue
-      const output = await guest.ok(lines.join('\n'), { timeout: 240_000 })
+      const output = await guest.ok(lines.join('\n'))
       const next = fences[index + 1]
       if (next?.kind === 'output') expect(output).toMatch(pattern(next.lines))
     }

@@ -34,7 +34,7 @@ onEachGuest('a serial card', (guest) => {
   })
 
   it('is a line between the prompt and a program at the terminal, each way, on both ports', async () => {
-    const { stdout, stderr, status } = await guest.pciem(['repl', 'test/kernel/guest/uart-prompt.mjs'], { timeout: 280_000 })
+    const { stdout, stderr, status } = await guest.pciem(['repl', 'test/kernel/guest/uart-prompt.mjs'])
     expect(`${stdout}${stderr}`).toMatch(/^dev0 line 0: ALOUD\\n$/m)
     expect(status).toBe(0)
   })
