@@ -26,6 +26,10 @@ export interface FormatOptions {
   registers?: RegisterMap | undefined
   /** config space of the event's function, to name registers of capabilities */
   config?: Uint8Array | undefined
+  /** name of the process that the event carries */
+  comm?: string | undefined
+  /** with CPU, pid and name of the process, in a column of their own */
+  who?: boolean
   /** what times are counted from, ns; default: the clock's own zero */
   start?: bigint | undefined
 }
@@ -40,6 +44,7 @@ export function formatEvent(event: TraceEvent, options: FormatOptions = {}): str
     String(event.seq).padStart(7),
     formatTime(event.time - (options.start ?? 0n)).padStart(13),
     formatContext(event.context).padEnd(13),
+    ...(options.who ? [formatWho(event, options.comm)] : []),
     event.kind.padEnd(12),
     where.padEnd(whereWidth),
     value.padEnd(valueWidth),
@@ -60,6 +65,11 @@ export function formatContext(context: number): string {
   if (name === undefined) return `context ${context}`
   if (name === 'device' || instance === 0) return name
   return name === 'hardirq' ? `${name} #${instance}` : `${name} ${instance}`
+}
+
+/** In whose time it happened: an interrupt's is anybody's. */
+function formatWho({ cpu, pid }: TraceEvent, comm = '?'): string {
+  return `cpu ${cpu} ${String(pid).padStart(7)} ${printable(comm).padEnd(15)}`
 }
 
 /** Seconds with nine places. */
@@ -215,12 +225,15 @@ function printable(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }
 
-/** Looks up names in a trace's header. */
+/** Looks up names in a trace's header, and processes' among those that the recorder learned. */
 export class TraceNames {
   readonly #functions = new Map<number, TraceFunction>()
   readonly #registers = new Map<number, RegisterMap>()
 
-  constructor(header: TraceHeader) {
+  constructor(
+    header: TraceHeader,
+    private readonly comms?: ReadonlyMap<number, string>,
+  ) {
     for (const { slot, functions } of header.devices) {
       for (const fn of functions) {
         this.#functions.set(slot * 8 + fn.func, fn)
@@ -232,6 +245,6 @@ export class TraceNames {
   /** What formatEvent() needs to know of this event's device. */
   options(event: TraceEvent): FormatOptions {
     const fn = event.slot * 8 + event.func
-    return { registers: this.#registers.get(fn * 8 + (event.bar ?? 7)), config: this.#functions.get(fn)?.config.value }
+    return { registers: this.#registers.get(fn * 8 + (event.bar ?? 7)), config: this.#functions.get(fn)?.config.value, comm: this.comms?.get(event.pid) }
   }
 }

@@ -18,6 +18,7 @@ export class FrameSource {
   readonly path: string
   #fd: number | undefined
   #buffer = Buffer.allocUnsafe(256 << 10)
+  readonly #head = Buffer.alloc(headBytes)
   #start = 0
   #held = 0
 
@@ -49,6 +50,16 @@ export class FrameSource {
     if (this.#fill(offset, length) < length) throw this.error(offset, 'the file is cut off in the middle of a frame that starts')
     if (!checksumHolds(this.#buffer, offset - this.#start, head)) throw this.error(offset, 'the checksum does not hold for the frame')
     return { offset, head, payload: () => this.#guard(offset, () => this.#payload(offset, head)) }
+  }
+
+  /** The head of the frame at `offset`, unchecked but for its place: what to read of a large file. Undefined where none stands. */
+  headAt(offset: number): FrameHead | undefined {
+    if (readSync(this.#open(), this.#head, 0, headBytes, offset) < headBytes) return undefined
+    try {
+      return decodeHead(this.#head, 0)
+    } catch {
+      return undefined
+    }
   }
 
   /** END, if the file ends with one. */

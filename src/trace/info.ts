@@ -2,7 +2,7 @@
 import { type EventKind, flagPending, irqKinds, type TraceEvent } from './event.js'
 import { formatPlace, TraceNames } from './format.js'
 import { frameKinds, headBytes } from './frames.js'
-import type { LogLine, TraceNotes } from './notes.js'
+import { commsOf, type LogLine } from './notes.js'
 import type { TraceReader } from './reader.js'
 
 export interface RegisterCount {
@@ -65,8 +65,7 @@ export interface TraceSummary {
 const mostPlaces = 65536
 
 /** The busiest first. */
-function countProcesses(pids: ReadonlyMap<number, number>, { comms }: TraceNotes): ProcessCount[] {
-  const names = new Map(comms.map(({ pid, comm }) => [pid, comm]))
+function countProcesses(pids: ReadonlyMap<number, number>, names: ReadonlyMap<number, string>): ProcessCount[] {
   return [...pids].sort(([, a], [, b]) => b - a).map(([pid, count]) => ({ pid, comm: names.get(pid), count }))
 }
 
@@ -105,7 +104,7 @@ export function summarizeTrace(reader: TraceReader): TraceSummary {
     reason: reader.totals?.reason,
     events,
     lost,
-    processes: countProcesses(pids, notes),
+    processes: countProcesses(pids, commsOf(notes)),
     log: notes.log,
     kinds,
     registers: [...places.values()].sort((a, b) => b.reads + b.writes - a.reads - a.writes),

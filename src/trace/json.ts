@@ -23,6 +23,7 @@ export function eventToJson(event: TraceEvent, options: FormatOptions = {}, with
     instance,
     cpu: event.cpu,
     pid: event.pid,
+    ...(options.comm === undefined ? {} : { comm: options.comm }),
     flags: event.flags,
     ...(event.cause === 0n ? {} : { cause: String(event.cause) }),
     ...(event.latency === 0n ? {} : { latency: String(event.latency) }),
@@ -41,6 +42,6 @@ export function jsonValue(_key: string, value: unknown): unknown {
 
 /** All of a trace as JSON lines, with data. */
 export function* ndjsonLines(reader: TraceReader): Generator<string> {
-  const names = new TraceNames(reader.header)
+  const names = new TraceNames(reader.header, reader.comms())
   for (const event of reader.events()) yield JSON.stringify(eventToJson(event, names.options(event), true))
 }

@@ -16,6 +16,11 @@ export interface TraceNotes {
   comms: { pid: number; comm: string }[]
 }
 
+/** Names by pid: the last one of each. */
+export function commsOf({ comms }: TraceNotes): Map<number, string> {
+  return new Map(comms.map(({ pid, comm }) => [pid, comm]))
+}
+
 /** Of one frame. */
 const mostRows = 65536
 

@@ -12,7 +12,7 @@ const mostArrows = 1 << 20
 /** The lines of the JSON text, in order. */
 export function* perfettoLines(reader: TraceReader): Generator<string> {
   const causes = causesOf(reader)
-  const names = new TraceNames(reader.header)
+  const names = new TraceNames(reader.header, reader.comms())
   const tracks = new Set<number>()
   const mapped = new Map<number, bigint>()
   let start: bigint | undefined
@@ -89,6 +89,7 @@ function slice(event: TraceEvent, names: TraceNames, causes: ReadonlySet<string>
       context: formatContext(event.context),
       cpu: event.cpu,
       pid: event.pid,
+      ...(naming.comm !== undefined && { comm: naming.comm }),
       ...(event.cause > 0n && { cause: String(event.cause) }),
       ...(event.data && { bytes: event.data.length }),
     },

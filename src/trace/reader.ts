@@ -9,7 +9,7 @@ import { type Frame, FrameSource } from './frame-source.js'
 import { codecNone, frameKinds, headBytes } from './frames.js'
 import { type TraceHeader, tagOf, unpackHeader } from './header.js'
 import { type Segment, unpackIndex } from './index-table.js'
-import { type TraceNotes, unpackNotes } from './notes.js'
+import { commsOf, type TraceNotes, unpackNotes } from './notes.js'
 import { kindCounts, type TraceTotals, unpackTotals } from './totals.js'
 
 export interface EventRange {
@@ -106,16 +106,25 @@ export class TraceReader {
     }
   }
 
-  /** What the recorder learned beside the events; reads all of the file. Throws TraceFormatError. */
+  /** What the recorder learned beside the events. Steps over all other frames: a damaged one ends it, and is for events() to name. Throws TraceFormatError. */
   notes(): TraceNotes {
     const all: TraceNotes = { log: [], comms: [] }
-    for (const frame of this.frames()) {
-      if (frame.head.kind !== frameKinds.notes) continue
-      const { log, comms } = this.#guard(frame, () => unpackNotes(frame.payload()))
-      all.log.push(...log)
-      all.comms.push(...comms)
+    let offset = this.#firstFrame
+    for (let head = this.#source.headAt(offset); head; head = this.#source.headAt(offset)) {
+      const frame = head.kind === frameKinds.notes ? this.#source.frameAt(offset) : undefined
+      if (frame) {
+        const { log, comms } = this.#guard(frame, () => unpackNotes(frame.payload()))
+        for (const line of log) all.log.push(line)
+        for (const name of comms) all.comms.push(name)
+      }
+      offset += headBytes + head.length
     }
     return all
+  }
+
+  /** Names of processes by pid, as far as the recorder learned them. Throws TraceFormatError. */
+  comms(): Map<number, string> {
+    return commsOf(this.notes())
   }
 
   close(): void {

@@ -40,6 +40,11 @@ describe('pciem trace', { timeout: 60_000 }, () => {
     expect(lines[5]).toMatch(/mmio-read .* 0x00000001 +answered after 1\.7 µs$/)
   })
 
+  it('cat --who has CPU, pid and name of the process', () => {
+    const { stdout } = trace('cat', '--who', `${root}traces/nvme-6.12.pciem`)
+    expect(stdout).toMatch(/^ +\d+ +\d\.\d{9} task \d+ +cpu 0 +\d+ kworker\S+ +mmio-write +bar0\+0x14 CC/m)
+  })
+
   it('cat takes filters, hexdumps and NDJSON with strings for 64-bit numbers', () => {
     expect(trace('cat', golden, '--kind', 'dma,irq', '--from', '10', '--to', '13').stdout.trim().split('\n')).toHaveLength(4)
     expect(trace('cat', '--kind', 'dma-read', '--data', golden).stdout).toContain('00 07 0e 15')

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { afterAll, describe, expect, it } from 'vitest'
+import { ndjsonLines } from '../../src/trace/json.js'
+import { perfettoLines } from '../../src/trace/perfetto.js'
+import { viewColumns } from '../../src/trace/view/columns.js'
 import { infoText } from '../../src/trace/info-text.js'
 import { summarizeTrace } from '../../src/trace/info.js'
 import { packHeader, type TraceHeader, unpackHeader } from '../../src/trace/header.js'
@@ -72,7 +75,14 @@ describe('what a trace says beside its events', () => {
     recoverTrace(path, out)
     const reader = TraceReader.open(out)
     const text = infoText(reader.header, summarizeTrace(reader))
+    const named = [...ndjsonLines(reader)].map((line) => JSON.parse(line) as { pid: number; comm?: string })
+    const inPerfetto = [...perfettoLines(reader)].filter((line) => line.includes('"pid":412,"comm":"modprobe"'))
+    const { comms } = viewColumns(reader).meta
     reader.close()
+    expect(named.filter(({ pid }) => pid === 412).length).toBeGreaterThan(5)
+    for (const { pid, comm } of named) expect(comm).toBe(pid === 412 ? 'modprobe' : undefined)
+    expect(inPerfetto).toHaveLength(named.filter(({ pid }) => pid === 412).length)
+    expect(comms).toEqual({ 412: 'modprobe' })
     for (const line of [
       /^driver +nvme, build id 00ff, poll_queues=0$/m,
       /^module +pciem, build id beef, debug=N$/m,

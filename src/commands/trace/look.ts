@@ -14,6 +14,7 @@ import { type ChoiceArgs, choice, chosen, file, type FileArgs, json, print, prin
 interface CatArgs extends FileArgs, ChoiceArgs {
   format: 'text' | 'ndjson'
   data: boolean
+  who: boolean
 }
 
 interface DiffArgs {
@@ -38,7 +39,8 @@ export function withLook(yargs: Argv): Argv {
       builder: (y) =>
         choice(file(y))
           .option('format', { choices: ['text', 'ndjson'] as const, default: 'text' as const, describe: 'ndjson: one JSON object a line, 64-bit numbers as strings' })
-          .option('data', { type: 'boolean', default: false, describe: 'with the bytes that DMA moved' }) as Argv<CatArgs>,
+          .option('data', { type: 'boolean', default: false, describe: 'with the bytes that DMA moved' })
+          .option('who', { type: 'boolean', default: false, describe: 'with CPU, pid and name of the process in whose time it happened' }) as Argv<CatArgs>,
       handler: cat,
     })
     .command<FileArgs & { json: boolean; events: boolean }>({
@@ -80,7 +82,7 @@ async function info(path: string, asJson: boolean): Promise<void> {
 }
 
 async function cat(argv: CatArgs): Promise<void> {
-  await reading(argv.file, (reader) => catTrace(reader, new LineWriter(process.stdout), { format: argv.format, data: argv.data, ...chosen(argv, reader) }))
+  await reading(argv.file, (reader) => catTrace(reader, new LineWriter(process.stdout), { format: argv.format, data: argv.data, who: argv.who, ...chosen(argv, reader) }))
 }
 
 async function verify(path: string, asJson: boolean, events: boolean): Promise<void> {

@@ -54,6 +54,8 @@ export interface ViewMeta {
   kernel: string
   created: string
   command: string
+  /** names of processes by pid */
+  comms: Record<string, string>
   count: number
   /** ns of CLOCK_MONOTONIC at the first event */
   start: string
@@ -162,6 +164,7 @@ class Builder {
       kernel: header.kernel.release,
       created: header.created,
       command: (header.command ?? []).join(' '),
+      comms: Object.fromEntries(this.reader.comms()),
       count: this.#count,
       start: String(this.#start),
       warnings: [

@@ -68,6 +68,11 @@ export function contextOf(trace, i) {
   return contextName(trace.context[i])
 }
 
+/** Name of the process in whose time it happened; '' where the recorder did not learn it. */
+export function commOf(trace, i) {
+  return trace.meta.comms[trace.pid[i]] ?? ''
+}
+
 /** The shortest thing to call the event by: a register's name, a vector, the kind. */
 export function labelOf(trace, i) {
   const place = placeOf(trace, i)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // All that is known of one event.
 import { duration, grouped, hex64, hexLines, seconds } from './format.js'
-import { contextOf, dataOf, effects, kindOf, labelOf, noteOf, placeOf, valueOf } from './data.js'
+import { commOf, contextOf, dataOf, effects, kindOf, labelOf, noteOf, placeOf, valueOf } from './data.js'
 import { colourName } from './theme.js'
 
 const mostEffects = 12
@@ -31,7 +31,7 @@ export function showDetails(panel, trace, i, choose) {
   row('number', `#${grouped(trace.seq[i])}`)
   row('time', `${seconds(trace.time[i])} s`)
   row('device', trace.meta.lanes[trace.lane[i]].title)
-  row('by', `${contextOf(trace, i)}, CPU ${trace.cpu[i]}, pid ${trace.pid[i]}`)
+  row('by', `${contextOf(trace, i)}, CPU ${trace.cpu[i]}, pid ${[trace.pid[i], commOf(trace, i)].join(' ').trimEnd()}`)
   if (trace.latency[i] > 0) row('answered', `after ${duration(trace.latency[i])}`)
   if (trace.width[i] > 0) row('access', `${trace.width[i]} bytes at ${hex64(trace.addrHi[i], trace.addrLo[i])}`)
   if (trace.width[i] > 0) row('value', decimal(trace, i))

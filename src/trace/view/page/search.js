@@ -17,6 +17,7 @@ function wordTest(trace, word) {
   const inKind = meta.kinds.map((name) => name.includes(word))
   const inString = new Uint8Array(meta.strings.length)
   meta.strings.forEach((string, k) => void (inString[k] = string.toLowerCase().includes(word) ? 1 : 0))
+  const pids = new Set(Object.keys(meta.comms).flatMap((pid) => (meta.comms[pid].toLowerCase().includes(word) ? [Number(pid)] : [])))
   const contexts = new Map()
   const inContext = (context) => {
     let known = contexts.get(context)
@@ -30,7 +31,7 @@ function wordTest(trace, word) {
     inString[text[i]] === 1 ||
     inString[note[i]] === 1 ||
     (numeric !== undefined && hasNumber(trace, i, numeric)) ||
-    (numeric === undefined && inContext(trace.context[i]))
+    (numeric === undefined && (inContext(trace.context[i]) || pids.has(trace.pid[i])))
 }
 
 function numberOf(word) {
