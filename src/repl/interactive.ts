@@ -29,6 +29,7 @@ export async function runInteractive(session: Session): Promise<void> {
   const interrupted = server.listeners('SIGINT') as (() => void)[]
   const lines = new Lines(server)
   const screen = new Screen(server, new StatusLine(session))
+  lines.begun = (line, ahead) => screen.entered(line, ahead)
   session.output = { notice: (text) => screen.print(chalk.red(text)), handOver: (run) => screen.handOver(run) }
   session.interactive = true
   const evaluator = new Evaluator(session, server, screen.console())

@@ -11,12 +11,17 @@ export class Lines {
   private readonly waiting: (() => void)[] = []
   private running = false
   private evaluating = false
+  /** told of each line as it begins to run; ahead: it was typed while another ran */
+  begun: (line: string, ahead: boolean) => void = () => undefined
 
   /** To be made before anybody else listens for lines. */
   constructor(private readonly server: REPLServer) {
     const listeners = server.listeners('line') as Listener[]
     server.removeAllListeners('line')
-    server.on('line', (line: string) => this.after(() => this.take(listeners, line)))
+    server.on('line', (line: string) => {
+      const ahead = this.busy
+      this.after(() => this.take(listeners, line, ahead))
+    })
   }
 
   /** Whether one runs, or waits to. */
@@ -55,8 +60,9 @@ export class Lines {
     })
   }
 
-  private take(listeners: readonly Listener[], line: string): void {
+  private take(listeners: readonly Listener[], line: string, ahead: boolean): void {
     this.running = true
+    this.begun(line, ahead)
     for (const listener of listeners) listener.call(this.server, line)
     // What is no code, such as `.help`, is done at once.
     if (!this.evaluating) this.done()

@@ -169,16 +169,20 @@ export class Screen {
       this.waiting = true
       display(true)
     }
-    // Before Node's own listener, which runs the line.
-    editor.prependListener('line', (line: string) => this.entered(line))
   }
 
-  /** The line stays on the screen, without the status over it. */
-  private entered(line: string): void {
+  /** The line begins to run: it stays on the screen, without the status over it; one that was typed ahead stands there only now. */
+  entered(line: string, ahead: boolean): void {
     const wasWaiting = this.waiting
     this.waiting = false
     const shown = this.editor.getPrompt()
-    if (!wasWaiting || !shown.includes('\n')) return
+    if (!wasWaiting) return
+    if (ahead) {
+      this.write(`${this.eraseInput()}${shown.slice(shown.lastIndexOf('\n') + 1)}${line}\n`)
+      this.editor.prevRows = 0
+      return
+    }
+    if (!shown.includes('\n')) return
     const { rows } = this.editor._getDisplayPos(shown + line)
     this.write(`\x1b[${rows + 1}A\r\x1b[0J${prompt}${line}\n`)
   }

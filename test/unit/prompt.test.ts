@@ -36,11 +36,19 @@ afterEach(() => {
 })
 
 describe('lines', () => {
-  it('that are pasted run one after the other, a statement over several as one', async () => {
+  it('that are pasted run one after the other, a statement over several as one, comments as nothing', async () => {
     const terminal = await open()
-    terminal.type('for (let i = 0; i < 2; i++) {\rconsole.log("row", i)\r}\rawait new Promise((done) => setTimeout(done, 200)); console.log("slow")\rconsole.log("end")\r')
+    terminal.type('# as a script has it\rfor (let i = 0; i < 2; i++) {\rconsole.log("row", i)\r}\rawait new Promise((done) => setTimeout(done, 200)); console.log("slow")\rconsole.log("end")\r')
     await terminal.shows(/row 0\nrow 1\n[^]*slow\n[^]*end\n/)
     expect(terminal.screen.history).not.toContain('Error')
+    await leave(terminal)
+  })
+
+  it('that are typed while one runs stand over their own output', async () => {
+    const terminal = await open()
+    terminal.type('sleep 0.5\rsh echo first\r.break\rfor (const n of [5, 6]) {\rconsole.log(n)\r}\rsh echo last\r1 + 1')
+    await terminal.shows(/pciem> sh echo first\nfirst\npciem> \.break\npciem> for \(const n of \[5, 6\]\) \{\n\.\.\. console\.log\(n\)\n\.\.\. \}\n5\n6\npciem> sh echo last\nlast\npciem> 1 \+ 1$/)
+    await terminal.enter('', '2')
     await leave(terminal)
   })
 
