@@ -210,6 +210,23 @@ onEachGuest('pciem record', (guest) => {
     expect(notes.log.at(-1)!.text).toBe('nvme is slow')
   })
 
+  it("keeps a device's last events until its driver warns, and writes them then", async () => {
+    await guest.load('pciem_test')
+    const edu = [
+      '$P record -o $T/o.pciem --ring 256K --trigger oops $PCIEM_BDF 2>$T/o.log & rec=$!',
+      'until [ -s $T/o.pciem ]; do kill -0 $rec || exit 1; sleep 2; echo warn >/sys/kernel/debug/pciem_test/$PCIEM_BDF; done; wait $rec',
+    ]
+    await guest.ok(script(`export P T; $P run edu -- sh -c '${edu.join('\n')}'`))
+    expect((await guest.takeLog()).join('\n')).toMatch(/WARNING: .* test_warn\+.*\[pciem_test\]/)
+    const { whole, header, totals, notes, events } = look('o')
+    expect(totals!.reason).toBe('trigger: oops')
+    expect(header.ring).toEqual({ size: 256 << 10, dropped: 0 })
+    expect(whole).toBe(true)
+    // the driver's read that made it warn, and the warning, are in it
+    expect(events.find(({ kind, addr }) => kind === 'mmio-read' && addr === 0n)).toMatchObject({ bar: 0, value: 0x010000edn })
+    expect(notes.log.map(({ text }) => text)).toEqual(expect.arrayContaining([expect.stringMatching(/^WARNING: .* test_warn\+/), "the device's ID is 0x10000ed"]))
+  })
+
   it("takes marks from the prompt and from a script, and ends at a fault of the device's DMA, with what came before", async () => {
     const prompt = ['create nvme size=16M', 'record start $T/q.pciem --ring 4M --trigger iommu-fault', 'start --wait', 'record mark from the prompt', 'dma read 0xdead0000 4', 'sleep 1', 'record']
     const marking = [

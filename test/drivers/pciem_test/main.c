@@ -15,6 +15,7 @@
  *   power N				enter D-state N
  *   runtime put|get		let the device sleep, and use it again
  *   others stay			in a suspend of the machine
+ *   warn				WARN about what the ID register holds
  *   bench N
  *
  * A command runs under dev->lock and may be interrupted by no other.
@@ -35,6 +36,13 @@
 
 static struct dentry *folder;
 
+/* What a driver does that finds its device as it cannot be. */
+static int test_warn(struct test_device *dev, int argc, char **argv)
+{
+	WARN(1, "the device's ID is %#x\n", readl(dev->bar + EDU_ID));
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(struct test_device *dev, int argc, char **argv);
@@ -52,6 +60,7 @@ static const struct {
 	{ "power", test_power },
 	{ "runtime", test_runtime },
 	{ "others", test_others },
+	{ "warn", test_warn },
 	{ "bench", test_bench },
 };
 
