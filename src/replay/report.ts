@@ -99,6 +99,7 @@ function divergenceLine(divergence: Divergence, names: Names, evidence?: Evidenc
     case 'access':
       return `${head}: driver ${came}, the recording has ${recorded ?? 'nothing'} here${gaveUp(evidence) || tooEarly(divergence, evidence)}`
     case 'payload':
+      if (divergence.kind === 'dma-atomic') return `${head}: the device's atomic found ${atomicText(divergence)}`
       return `${head}: the device read memory at IOVA 0x${divergence.addr.toString(16)} that differs from the recording from byte ${divergence.payloadOffset} on: ${byte(divergence.actual)} instead of ${byte(expected)}${payloadHint(divergence)}`
     case 'dma':
       return `${head}: the device could not do ${recorded ?? 'what the recording has here'}: ${refusals[divergence.fault ?? ''] ?? errnoText(divergence.actual)}`
@@ -156,6 +157,13 @@ function tooEarly({ index }: Divergence, evidence?: Evidence): string {
 }
 
 const byte = (value: bigint): string => `0x${value.toString(16).padStart(2, '0')}`
+
+/** The whole of the value before it is compared: '0x0b0a0908 at IOVA 0x10000000, the recording has …'. */
+function atomicText(divergence: Divergence): string {
+  const { addr, expected, actual: found, expectedBytes } = divergence
+  const value = (one: bigint): string => hexValue(one, expectedBytes.length)
+  return `${value(found)} at IOVA 0x${addr.toString(16)}, the recording has ${value(expected)}; bits ${differingBits(expected, found)} differ${payloadHint(divergence)}`
+}
 
 /** Where in the driver's memory it stands, and whether anything is there at all. */
 function payloadHint({ addr, payloadOffset, actualBytes, mappings }: Divergence): string {
