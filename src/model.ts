@@ -60,6 +60,9 @@ export async function loadModel(nameOrPath: string): Promise<Model> {
   return model
 }
 
+/** Options as a command line has them. */
+export const modelWords = (options: Readonly<Record<string, string>>): string[] => Object.entries(options).map(([key, value]) => `${key}=${value}`)
+
 /** What each option of a model means, by its key; `dma` is every model's. */
 export function modelOptions(model: Model): Record<string, string> {
   return { ...model.options, dma: 'soft (IOVAs that repeat, every access checked) or direct (physical addresses); soft' }

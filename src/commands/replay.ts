@@ -12,10 +12,11 @@ import { replayHere, whyNotHere, type ReplayRequest } from '../replay/local.js'
 import { failedResult, statusOf, type ReplayResult } from '../replay/result.js'
 import { ofShard, parseShard } from '../replay/shard.js'
 import { checkNotMutating, mutate, MUTATE_TIMEOUT, type MutateArgs, withMutate } from './replay-mutate.js'
+import { anewOf, type RecordArgs, withRecord } from './replay-record.js'
 import { how, type HowArgs, howOf, machine, type MachineArgs, machineOf } from './replay-options.js'
 import { progressLine, type ShowProgress } from './progress.js'
 
-interface Args extends HowArgs, MachineArgs, MutateArgs {
+interface Args extends HowArgs, MachineArgs, MutateArgs, RecordArgs {
   file: string[]
   learn: boolean
   times: number
@@ -35,7 +36,7 @@ export const command: CommandModule<object, Args> = {
   command: 'replay <file..>',
   describe: 'feed a trace to the real driver and check what it does',
   builder: (yargs) =>
-    withMutate(machine(how(yargs)))
+    withRecord(withMutate(machine(how(yargs))))
       .positional('file', { type: 'string', array: true, demandOption: true, describe: 'traces, replayed one after the other' })
       .option('learn', { type: 'boolean', default: false, describe: 'replay nothing: propose rules from several recordings of one scenario' })
       .option('times', { type: 'number', default: 1, requiresArg: true, describe: 'replay each trace so often' })
@@ -51,10 +52,11 @@ export const command: CommandModule<object, Args> = {
       .usage('pciem replay FILE… [OPTIONS] [-- CMD]\n\nCreates the recorded device with no model behind it, and plays it to the driver. CMD runs where the recorded command ran, in its place.\nWithout the module on this host, each trace gets a virtual machine like the one it was recorded on.')
       .epilogue('Exit status: 0 match, 1 divergence or failed command, 2 usage, 3 incomplete trace, 4 cannot run here, 65 bad trace, 70 guest crash, 124 timeout.') as never,
   handler: async (args) => {
+    const anew = anewOf(args)
     if (args.mutate) return await mutate(args, requestOf(args))
     checkNotMutating(args)
     if (args.learn) return void process.stdout.write(learnedPolicy(args.file))
-    const request = requestOf(args)
+    const request = { ...requestOf(args), ...(anew && { anew }) }
     const files = args.shard === undefined ? args.file : ofShard(args.file, parseShard(args.shard))
     const results = await replayAll(files, request, args)
     if (args.junit !== undefined) writeReport(args.junit, junitXml(results))

@@ -2,8 +2,9 @@
 //
 // Replays in virtual machines: each trace in a guest with the kernel and the number of CPUs that it was
 // recorded with. The guest does what the host cannot or should not; it is asked for JSON.
+import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { PciemError, describeError, exitCodes } from '../errors.js'
+import { PciemError, UsageError, describeError, exitCodes } from '../errors.js'
 import { TraceReader } from '../trace/reader.js'
 import { findKernel } from '../vm/kernels.js'
 import { isFatal, plainLine } from '../vm/kernel-log.js'
@@ -50,6 +51,7 @@ export async function replayInVms(files: readonly string[], request: ReplayReque
   const queue: Job[] = []
   for (const file of files) {
     try {
+      if (request.anew) checkWritable(file)
       queue.push(jobOf(file, vms))
     } catch (error) {
       reportError(file, error, vms)
@@ -70,6 +72,13 @@ function jobOf(file: string, vms: Pick<VmRequest, 'kernel' | 'smp'>): Job {
   } finally {
     trace.close()
   }
+}
+
+/** What a guest writes outside of the folder that it shares with the host is gone with it. */
+function checkWritable(path: string): void {
+  const file = realpathSync(path)
+  if (process.cwd() !== '/' && file.startsWith(`${process.cwd()}/`)) return
+  throw new UsageError(`${file} is to be written by a virtual machine, which can do so only in the folder that it is started in; cd to the trace's`)
 }
 
 /** The recorded release, or the newest of its series: another Debian package of the same kernel. */
@@ -185,7 +194,7 @@ async function runReplay(vm: VirtualMachine, file: string, request: ReplayReques
   }
 }
 
-function guestArguments({ driver, driverParams, match, pace, times, timeout, kernelMismatch, command, argv, rules, policy }: ReplayRequest): string[] {
+function guestArguments({ driver, driverParams, match, pace, times, timeout, kernelMismatch, command, argv, rules, policy, anew }: ReplayRequest): string[] {
   const chosen = driver?.endsWith('.ko') ? resolve(driver) : driver
   return [
     ...['--json', '--match', match, '--pace', pace, '--times', String(times), '--timeout', String(timeout), '--kernel-mismatch', kernelMismatch],
@@ -194,6 +203,8 @@ function guestArguments({ driver, driverParams, match, pace, times, timeout, ker
     ...(rules ?? []).flatMap((rule) => ['--ignore', rule]),
     ...(policy === undefined ? [] : ['--policy', resolve(policy)]),
     ...(command ? [] : ['--no-command']),
+    ...(anew ? ['--record', anew.mode] : []),
+    ...(anew?.model ? ['--model', anew.model.join(' ')] : []),
     ...(argv?.length ? ['--', ...argv] : []),
   ]
 }

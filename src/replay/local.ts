@@ -14,6 +14,7 @@ import { type ReplayTrace, deviceTraces, onlyDevice, recordedName } from './devi
 import { loadDriver } from './driver.js'
 import { gatherEvidence } from './evidence.js'
 import { policyRules, rulesByDevice, type Rule } from './policy.js'
+import { type AnewRequest, recordAnew } from './record-anew.js'
 import { headline, jsonReport, shortForgiven, textReport } from './report.js'
 import type { ReplayResult } from './result.js'
 import type { ReplayOptions } from './player.js'
@@ -38,6 +39,8 @@ export interface ReplayRequest {
   command: boolean
   /** in place of the recorded command */
   argv?: string[]
+  /** record it again instead */
+  anew?: Pick<AnewRequest, 'mode' | 'model'>
 }
 
 export interface LocalOutput {
@@ -67,6 +70,7 @@ export async function replayHere(path: string, request: ReplayRequest, output: L
     if (reason) throw new PciemError(`/dev/pciem: ${reason.mend}`, { code: reason.code, exitCode: exitCodes.skipped })
     const warnings = [...holes(trace.header), ...mismatches(trace.header, request.kernelMismatch)]
     for (const warning of warnings) process.stderr.write(`pciem: warning: ${warning}\n`)
+    if (request.anew) return output.onResult(await recordAnew(path, trace.header, await anewRequest(trace.header, request, request.anew, output)))
     const options = { ...(await replayOptions(trace.header, request)), quiet: output.quiet, warnings }
     for (let round = 1; round <= request.times; round++) {
       output.onRound?.(round)
@@ -75,6 +79,11 @@ export async function replayHere(path: string, request: ReplayRequest, output: L
   } finally {
     trace.close()
   }
+}
+
+async function anewRequest(header: TraceHeader, request: ReplayRequest, anew: Pick<AnewRequest, 'mode' | 'model'>, { quiet }: LocalOutput): Promise<AnewRequest> {
+  const { driver, driverParams, timeout } = request
+  return { ...anew, driver: driver === undefined ? undefined : await loadDriver(driver, driverParams), timeout, command: chooseCommand(header, request), quiet }
 }
 
 function resultOf(whole: ReplayTrace, verdict: Verdict, round: number | undefined): ReplayResult {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { PciemError, exitCodes } from '../errors.js'
+import { modelWords } from '../model.js'
 import { Recorder } from '../recorder/recorder.js'
 import { blockDevices, deviceEnvironment, ensureDriver, networkInterfaces, overrideDriver, terminals } from './drivers.js'
 import { ModelHost } from './model-host.js'
@@ -19,6 +20,8 @@ export interface RunRequest {
   driver: string | undefined
   timeoutMs: number
   command: readonly string[] | undefined
+  /** keep stdout free of the command's output */
+  quiet?: boolean
 }
 
 /** What a command finds its device by. */
@@ -40,8 +43,8 @@ export interface RunResult {
 export async function run(request: RunRequest, onReady: (device: ReadyDevice) => void): Promise<RunResult> {
   const host = await ModelHost.create(request.model, request.options)
   try {
-    const { record: path, force, command } = request
-    const recorder = path === undefined ? undefined : await Recorder.start({ path, slot: host.slot, force, ...(command && { command: [...command] }) })
+    const { record: path, force, command, model, options } = request
+    const recorder = path === undefined ? undefined : await Recorder.start({ path, slot: host.slot, force, ...(command && { command: [...command] }), header: { model: [model, ...modelWords(options)] } })
     let status: number
     let totals: Awaited<ReturnType<Recorder['stop']>> | undefined
     try {
@@ -65,7 +68,7 @@ async function whileOnTheBus(host: ModelHost, request: RunRequest, onReady: (dev
   try {
     const device = await Promise.race([bringUp(host, request), host.failed, caught.then(notReady)])
     onReady(device)
-    const work = request.command ? withMarks(host, request.command) : caught.then(() => exitCodes.ok)
+    const work = request.command ? withMarks(host, request.command, request.quiet) : caught.then(() => exitCodes.ok)
     return await Promise.race([work, host.failed])
   } finally {
     stop()
@@ -97,9 +100,9 @@ async function bringUp(host: ModelHost, request: RunRequest): Promise<ReadyDevic
   return { slot: host.slot.id, bdf, driver: bound, block: blockDevices(bdf)[0] ?? null, tty: terminals(bdf)[0] ?? null, net: functions.flatMap((one) => networkInterfaces(one.bdf)) }
 }
 
-async function withMarks(host: ModelHost, command: readonly string[]): Promise<number> {
+async function withMarks(host: ModelHost, command: readonly string[], quiet?: boolean): Promise<number> {
   host.slot.mark('cmd-start')
-  const status = await runWithTerminal(command, deviceEnvironment(host.slot))
+  const status = await runWithTerminal(command, deviceEnvironment(host.slot), quiet)
   host.slot.mark('cmd-exit')
   return status
 }

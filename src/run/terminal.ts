@@ -7,11 +7,11 @@ const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /**
  * Runs a command with the terminal and returns its status (128 + n if a signal ended it).
- * The terminal sends ^C to the command itself; the other signals are passed on.
+ * `quiet`: its output goes to stderr. The terminal sends ^C to the command itself; the other signals are passed on.
  */
-export async function runWithTerminal(command: readonly string[], environment: Record<string, string>): Promise<number> {
+export async function runWithTerminal(command: readonly string[], environment: Record<string, string>, quiet = false): Promise<number> {
   const [file = '', ...args] = command
-  const child = spawn(file, args, { stdio: 'inherit', env: { ...process.env, ...environment } })
+  const child = spawn(file, args, { stdio: ['inherit', quiet ? 2 : 'inherit', 'inherit'], env: { ...process.env, ...environment } })
   const pass = (signal: NodeJS.Signals) => {
     if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal)
   }

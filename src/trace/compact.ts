@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // A recorder hands over what it has every 50 ms. On a quiet or a slow machine that makes small frames, which take more
 // room an event than full ones. Once the recording is whole, nothing is at risk any longer while a frame fills.
-import { chmodSync, chownSync, lstatSync, renameSync, rmSync } from 'node:fs'
+import { lstatSync, rmSync } from 'node:fs'
 import { PciemError } from '../errors.js'
 import { maxEvents } from './batch.js'
 import { frameKinds } from './frames.js'
 import { TraceReader } from './reader.js'
+import { besideOf, takePlace } from './replace-file.js'
 import type { TraceTotals } from './totals.js'
 import { TraceWriter } from './writer.js'
 
@@ -18,13 +19,11 @@ const notesRows = 4096
 export function compactTrace(path: string, totals: TraceTotals): TraceTotals {
   const file = lstatSync(path, { throwIfNoEntry: false })
   if (!file?.isFile() || file.nlink > 1 || file.size > mostBytes) return totals
-  const copy = `${path}.${process.pid}.tmp`
+  const copy = besideOf(path)
   try {
     const compacted = copied(path, copy, totals)
     if (!compacted) return totals
-    chmodSync(copy, file.mode)
-    chownSync(copy, file.uid, file.gid)
-    renameSync(copy, path)
+    takePlace(copy, path, file)
     return compacted
   } catch (error) {
     // the disk is full, or the folder is somebody else's

@@ -61,6 +61,8 @@ export interface TraceHeader {
   /** pciem.ko */
   module?: ModuleFacts
   command?: string[]
+  /** what played the device: a model's name or path, and its options as KEY=VALUE */
+  model?: string[]
   /** the driver was not waited for: what found no room was lost */
   lossy?: boolean
   /** only the last `size` bytes of records were kept, and `dropped` events before them were not */
@@ -81,7 +83,7 @@ export function tagOf(header: TraceHeader): number {
 
 /** The header as it is packed: keys in one order, whole numbers over 2^32 as 64-bit integers. */
 export function packHeader(header: TraceHeader): object {
-  const { version, uuid, tool, created, kernel, module, command, lossy, ring, part, recovered, partial, devices } = header
+  const { version, uuid, tool, created, kernel, module, command, model, lossy, ring, part, recovered, partial, devices } = header
   return {
     version,
     uuid,
@@ -90,6 +92,7 @@ export function packHeader(header: TraceHeader): object {
     kernel: { release: kernel.release, version: kernel.version, cpus: kernel.cpus, ...(kernel.cmdline !== undefined && { cmdline: kernel.cmdline }) },
     ...(module && { module: packModule(module) }),
     ...(command && { command }),
+    ...(model && { model }),
     ...(lossy && { lossy }),
     ...(ring && { ring: { size: packable(ring.size), dropped: packable(ring.dropped) } }),
     ...(part !== undefined && { part }),
@@ -156,14 +159,19 @@ export function unpackHeader(map: Fields): TraceHeader {
       ...(kernel.cmdline === undefined ? {} : { cmdline: textField(kernel.cmdline, 'kernel.cmdline') }),
     },
     ...(map.module === undefined ? {} : { module: unpackModule(mapField(map.module, 'module'), 'module') }),
-    ...(map.command === undefined ? {} : { command: listField(map.command, 'command', 65536).map((word) => textField(word, 'command')) }),
+    ...(map.command === undefined ? {} : { command: wordsField(map.command, 'command') }),
+    ...(map.model === undefined ? {} : { model: wordsField(map.model, 'model') }),
     ...(map.lossy === true ? { lossy: true } : {}),
     ...(map.ring === undefined ? {} : { ring: unpackRing(mapField(map.ring, 'ring')) }),
     ...(map.part === undefined ? {} : { part: uintField(map.part, 'part') }),
     ...(map.recovered === true ? { recovered: true } : {}),
-    ...(map.partial === undefined ? {} : { partial: listField(map.partial, 'partial', 65536).map((reason) => textField(reason, 'partial')) }),
+    ...(map.partial === undefined ? {} : { partial: wordsField(map.partial, 'partial') }),
     devices: listField(map.devices, 'devices', 32).map((device) => unpackDevice(mapField(device, 'device'))),
   }
+}
+
+function wordsField(value: unknown, name: string): string[] {
+  return listField(value, name, 65536).map((word) => textField(word, name))
 }
 
 function unpackRing(map: Fields): { size: number; dropped: number } {

@@ -164,6 +164,22 @@ describe('the diff of two traces', () => {
     expect(lines.slice(3)).toEqual([expect.stringMatching(/^- +4 .*\[4096 from-device\]/), expect.stringMatching(/^\+ +4 .*\[4096 from-device\] .* <- in another buffer$/)])
   })
 
+  it('up to an event leaves out what the second trace has in the place of it and what follows', () => {
+    const writes = (event: TraceEvent) => event.kind === 'mmio-write'
+    const last = changed((events) => events.slice(0, events.findLastIndex(writes)))
+    const before = ({ seq }: TraceEvent) => seq === end
+    const reader = TraceReader.open(nvme)
+    const end = [...reader.events()].findLast(writes)!.seq
+    reader.close()
+    expect(compare(nvme, last).same).toBe(false)
+    expect(compare(nvme, last, { before })).toMatchObject({ same: true, lines: [] })
+    // an end that never comes is behind the last event: what the second one has on top is not compared
+    expect(compare(last, nvme, { before: () => false })).toMatchObject({ same: true, lines: [] })
+    expect(compare(nvme, last, { before: () => false }).same).toBe(false)
+    const early = changed((events) => events.toSpliced(events.findIndex(writes), 1))
+    expect(compare(nvme, early, { before })).toMatchObject({ same: false, removed: 1 })
+  })
+
   it('sees an interrupt that is missing, a command that is new, and a mark', () => {
     const irqs = changed((events) => events.toSpliced(events.findIndex(({ kind }) => kind === 'irq'), 1))
     expect(compare(nvme, irqs, { context: 0 }).lines.some((line) => /^- +\d+ +irq +vector 0 +msix$/.test(line))).toBe(true)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Two traces as a unified diff of what was said.
 import { differingBits } from '../../replay/describe.js'
+import type { TraceEvent } from '../event.js'
 import { functionTitle } from '../lanes.js'
 import type { TraceReader } from '../reader.js'
 import { align, type Match } from './align.js'
@@ -9,6 +10,8 @@ import { type DiffLine, type Forgiven, LineBuilder, type LineOptions } from './l
 export interface CompareOptions extends LineOptions {
   /** lines around a change; default 3 */
   context?: number
+  /** compare what the first trace has before this event; what the second one has instead of the rest counts as neither */
+  before?: (event: TraceEvent) => boolean
 }
 
 export interface Comparison {
@@ -31,7 +34,8 @@ export function compareTraces(a: TraceReader, b: TraceReader, options: CompareOp
   const builders = [new LineBuilder(a, options), new LineBuilder(b, options)] as const
   const [left, right] = [builders[0].build(), builders[1].build()] as const
   const matches = withoutOtherBuffers(align(...numbered(left, right)), left, right)
-  const rows = rowsOf(matches, left, right)
+  const { before } = options
+  const rows = before ? rowsBefore(before, matches, left, right) : rowsOf(matches, left, right)
   const removed = rows.filter(({ sign }) => sign === '-').length
   const added = rows.filter(({ sign }) => sign === '+').length
   const forgiven = Object.fromEntries(Object.entries(builders[0].forgiven).map(([name, count]) => [name, count + builders[1].forgiven[name as keyof Forgiven]])) as unknown as Forgiven
@@ -84,6 +88,13 @@ function rowsOf(matches: readonly Match[], left: readonly DiffLine[], right: rea
     if (i < left.length) rows.push({ sign: ' ', line: left[i]!, a: a++, b: b++ })
   }
   return rows
+}
+
+/** Without what stands at the place of that line of the left side, or behind it; behind the last one when there is none. */
+function rowsBefore(isEnd: (event: TraceEvent) => boolean, matches: readonly Match[], left: readonly DiffLine[], right: readonly DiffLine[]): Row[] {
+  const at = left.findIndex(({ event }) => isEnd(event))
+  const end = at < 0 ? left.length : at
+  return rowsOf(matches, left, right).filter(({ a }) => a < end)
 }
 
 /** Says of what came where something was lost, at the same place, how the two differ. */
