@@ -65,7 +65,7 @@ function grammar(args: string[], loaded?: CommandName, command?: CommandModule):
     .wrap(Math.min(110, process.stdout.columns ?? 100))
     .fail((message, error) => {
       const missing = command && /^Not enough non-option arguments/.test(message)
-      const what = missing ? `an argument is missing: pciem ${String(command.command)}` : message.split('\n', 1)[0]
+      const what = missing ? `an argument is missing: pciem ${String(command.command)}` : message.trim().replace(/\s*\n\s*/g, ' ')
       if (error && error.name !== 'YError') throw error
       throw new UsageError(`${what}; try \`pciem ${loaded ?? ''}${loaded ? ' ' : ''}--help\``)
     })

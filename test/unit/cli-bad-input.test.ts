@@ -57,6 +57,7 @@ describe('a wrong command line ends with status 2 and one line that says what is
     [['run'], /^pciem: an argument is missing: pciem run <model> \[option\.\.\]; try `pciem run --help`$/m],
     [['run', 'nosuchmodel'], /^pciem: no model 'nosuchmodel'; there are .*edu, .*nvme.*, or give a file$/m],
     [['run', 'nvme', 'size=many'], /^pciem: nvme: size=many: want a size/],
+    [['replay', 't.pciem', '--pace', 'slow'], /^pciem: Invalid values: Argument: pace, Given: "slow", Choices: "fast", "recorded"; try `pciem replay --help`$/m],
     [['run', 'nvme', '--frobnicate'], /^pciem: Unknown argument: frobnicate; try `pciem run --help`$/m],
     [['record', '-o'], /^pciem: Not enough arguments following: o; try `pciem record --help`$/m],
     [['replay'], /^pciem: an argument is missing: pciem replay <file\.\.>; try/],
