@@ -23,9 +23,9 @@ export interface ConfigTarget {
 
 const barPattern = /^bar([0-6])(?:\+([^.=:]+)|\.([A-Za-z_][\w[\]]*))?(?:\.([bwlq]))?(?:=([^:]+)(?::(.+))?)?$/
 
-/** Whether a line's first word is a BAR register rather than JavaScript about a `bar0` object. */
+/** Whether a line's first word is a BAR register rather than JavaScript about a `bar0` object, whose properties nobody sets. */
 export function isBarTarget(word: string): boolean {
-  return /^bar[0-6]\+/.test(word) || /^bar[0-6](\.[A-Z][A-Z0-9_[\]]*)(\.[bwlq])?(=[^=].*)?$/.test(word) || /^bar[0-6]\.[bwlq](=[^=].*)?$/.test(word)
+  return /^bar[0-6](\+|\.[A-Z][A-Z0-9_[\]]*(\.[bwlq])?$|\.[bwlq]$|\.[\w[\]]+(\.[bwlq])?=[^=])/.test(word)
 }
 
 export function parseBarTarget(text: string): BarTarget {

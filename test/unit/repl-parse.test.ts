@@ -42,11 +42,12 @@ describe('lines', () => {
     expect(asCommand('irq 3 # now', table)).toEqual(['irq', '3'])
     expect(asCommand('  events last 5', table)).toEqual(['events', 'last', '5'])
     expect(asCommand('bar0+4.l=1', table)).toEqual(['bar', 'bar0+4.l=1'])
+    for (const line of ['bar0.CSTS', 'bar0.CSTS.w', 'bar0.l', 'bar0.l=1', 'bar0.CSTS=1', 'bar0.status=1', 'bar0.status.w=1:3', 'bar0.SQ[1]=2']) expect(asCommand(line, table)).toEqual(['bar', line])
     expect(asCommand('events ./file', table)).toEqual(['events', './file'])
     expect(asCommand('sh ../run.sh', table)).toEqual(['sh', '../run.sh'])
     expect(asCommand('sh (cd /; ls)', table)).toEqual(['sh', '(cd /; ls)'])
   })
-  it.each(['irq = 3', 'irq.inject(3)', 'events.length', 'irq (3)', 'bar0.read(0, 4)', 'let irq = 1', 'bar0.size'])('takes %s for JavaScript', (line) => {
+  it.each(['irq = 3', 'irq.inject(3)', 'events.length', 'irq (3)', 'bar0.read(0, 4)', 'let irq = 1', 'bar0.size', 'bar0.size==4', 'bar0.STATUS==1'])('takes %s for JavaScript', (line) => {
     expect(asCommand(line, table)).toBeUndefined()
   })
   it('hands a shell line over as it was typed', () => {
