@@ -36,14 +36,16 @@ export async function record(request: RecordRequest): Promise<RecordResult> {
 async function recordUntil(signal: Promise<NodeJS.Signals>, request: RecordRequest): Promise<RecordResult> {
   const { targets, all, next, command, ...options } = request
   const which = next ? { next } : { slots: (all ? allSlots() : findSlots(targets)).map(({ slot }) => slot) }
-  const recorder = await Recorder.start({ ...options, ...which, ...(command && { command: [...command] }) })
+  // A command that makes the device is its owner; a replay does not run it again.
+  const role = next ? 'owner' : 'command'
+  const recorder = await Recorder.start({ ...options, ...which, header: { ...(command && { [role]: [...command] }) } })
   const marks = markOnSignal(recorder)
   const line = new ProgressLine(() => recorder.progress)
   let status = 0
   let totals: RecorderTotals
   try {
     if (command) {
-      status = await withMarks(recorder, command)
+      status = await withMarks(recorder, command, next ? 'owner' : 'cmd')
       totals = await recorder.stop()
     } else {
       totals = await recorder.stop(await Promise.race([signal, recorder.ended.then(() => undefined)]))
@@ -72,10 +74,10 @@ function markOnSignal(recorder: Recorder): { stop: () => void } {
   return { stop: () => void process.off('SIGUSR1', listener) }
 }
 
-async function withMarks(recorder: Recorder, command: readonly string[]): Promise<number> {
-  await recorder.mark('cmd-start')
+async function withMarks(recorder: Recorder, command: readonly string[], name: string): Promise<number> {
+  await recorder.mark(`${name}-start`)
   const status = await runWithTerminal(command, {})
   // A command may well have made the device go away, and the recording with it.
-  await recorder.mark(`cmd-exit ${status}`).catch(() => recorder.ended)
+  await recorder.mark(`${name}-exit ${status}`).catch(() => recorder.ended)
   return status
 }

@@ -61,6 +61,8 @@ export interface TraceHeader {
   /** pciem.ko */
   module?: ModuleFacts
   command?: string[]
+  /** the command that made the device and played it, whose trace begins with that */
+  owner?: string[]
   /** what played the device: a model's name or path, and its options as KEY=VALUE */
   model?: string[]
   /** the driver was not waited for: what found no room was lost */
@@ -83,7 +85,7 @@ export function tagOf(header: TraceHeader): number {
 
 /** The header as it is packed: keys in one order, whole numbers over 2^32 as 64-bit integers. */
 export function packHeader(header: TraceHeader): object {
-  const { version, uuid, tool, created, kernel, module, command, model, lossy, ring, part, recovered, partial, devices } = header
+  const { version, uuid, tool, created, kernel, module, command, owner, model, lossy, ring, part, recovered, partial, devices } = header
   return {
     version,
     uuid,
@@ -92,6 +94,7 @@ export function packHeader(header: TraceHeader): object {
     kernel: { release: kernel.release, version: kernel.version, cpus: kernel.cpus, ...(kernel.cmdline !== undefined && { cmdline: kernel.cmdline }) },
     ...(module && { module: packModule(module) }),
     ...(command && { command }),
+    ...(owner && { owner }),
     ...(model && { model }),
     ...(lossy && { lossy }),
     ...(ring && { ring: { size: packable(ring.size), dropped: packable(ring.dropped) } }),
@@ -160,6 +163,7 @@ export function unpackHeader(map: Fields): TraceHeader {
     },
     ...(map.module === undefined ? {} : { module: unpackModule(mapField(map.module, 'module'), 'module') }),
     ...(map.command === undefined ? {} : { command: wordsField(map.command, 'command') }),
+    ...(map.owner === undefined ? {} : { owner: wordsField(map.owner, 'owner') }),
     ...(map.model === undefined ? {} : { model: wordsField(map.model, 'model') }),
     ...(map.lossy === true ? { lossy: true } : {}),
     ...(map.ring === undefined ? {} : { ring: unpackRing(mapField(map.ring, 'ring')) }),

@@ -15,6 +15,7 @@ export function infoText(header: TraceHeader, summary: TraceSummary): string {
     ['recorded', `${header.created || 'unknown'} by ${header.tool}`],
     ['kernel', `${header.kernel.release || 'unknown'}, ${header.kernel.cpus} CPU${header.kernel.cpus === 1 ? '' : 's'}`],
     ...(header.command ? [['command', header.command.join(' ')] as [string, string]] : []),
+    ...(header.owner ? [['owner', header.owner.join(' ')] as [string, string]] : []),
     ...(header.model ? [['model', header.model.join(' ')] as [string, string]] : []),
     ...header.devices.flatMap(deviceRows),
     ...(header.part === undefined ? [] : [['part', `${header.part} of a recording in several files`] as [string, string]]),

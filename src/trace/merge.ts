@@ -39,7 +39,7 @@ export function mergeTraces(readers: readonly TraceReader[], to: string, options
   if (options.align) for (const input of inputs) input.shift = origin - input.start
   const devices = placeDevices(inputs)
   const partial = readers.flatMap(partialReasons)
-  const { command: _, model: __, recovered: ___, ...first } = inputs[0]!.reader.header
+  const { command, owner, model, recovered, ...first } = inputs[0]!.reader.header
   const header: TraceHeader = { ...first, uuid: randomUUID(), devices, ...(partial.length > 0 && { partial }) }
   const ordered = inputs.map(({ reader }) => reader)
   return { ...writeTrace(to, header, byTime(inputs), ordered, options), devices: devices.length }

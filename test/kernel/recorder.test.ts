@@ -151,7 +151,8 @@ onEachGuest('pciem record', (guest) => {
     expect(status).toBe(5)
     const { whole, header, events, marks } = look('n')
     expect(whole).toBe(true)
-    expect(marks[0]).toBe('cmd-start')
+    expect(marks[0]).toBe('owner-start')
+    expect(header.owner!.slice(0, 2)).toEqual(['sh', '-c'])
     const numbered = events.filter(({ kind }) => kind !== 'mark')
     expect(numbered[0]).toMatchObject({ seq: 1n, kind: 'cfg-read' })
     expect(numbered.some(({ kind }) => kind === 'remove')).toBe(true)
@@ -163,6 +164,16 @@ onEachGuest('pciem record', (guest) => {
     expect(numbered.some(({ kind, addr }) => kind === 'cfg-write' && addr === 0x10n)).toBe(true)
     expect(fn!.bars[0]!.ranges.map(({ policy }) => policy)).toContain('sync')
     expect(header.devices[0]!.snapshot!.mappings).toEqual([])
+  })
+
+  it('records from the creation on what can be replayed: its owner is not run again, what works with it goes behind --', async () => {
+    await guest.load('pciem_test')
+    const write = "sh -c 'echo access w 0x04 4 1 >/sys/kernel/debug/pciem_test/$PCIEM_BDF'"
+    const lines = [`$P record --next -o $T/k.pciem -- $P run edu -- ${write}`, '$P replay $T/k.pciem', `$P replay $T/k.pciem -- ${write}`]
+    const { status, stdout } = await guest.run(script('set -e', ...lines))
+    const [probe, whole] = [...stdout.matchAll(/^match: (\d+) accesses as recorded/gm)].map(([, count]) => Number(count))
+    expect(whole).toBeGreaterThan(probe!)
+    expect(status).toBe(0)
   })
 
   it('says that no device was created, and leaves no trace of it', async () => {
