@@ -164,7 +164,11 @@ static int bus_notify(struct notifier_block *nb, unsigned long action, void *dat
 		WRITE_ONCE(f->driver_bound, true);
 		break;
 	case BUS_NOTIFY_BOUND_DRIVER:
+		WRITE_ONCE(f->probed, true);
 		func_note(f, PCIEM_RECORD_BIND, PCIEM_EVENT_BIND, dev->driver->name);
+		break;
+	case BUS_NOTIFY_UNBIND_DRIVER:
+		WRITE_ONCE(f->probed, false);
 		break;
 	case BUS_NOTIFY_DRIVER_NOT_BOUND:
 		WRITE_ONCE(f->driver_bound, false);

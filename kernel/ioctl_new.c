@@ -22,6 +22,16 @@ static u32 slot_functions(const struct pciem_slot *slot)
 	return mask;
 }
 
+static u32 slot_probed(const struct pciem_slot *slot)
+{
+	u32 mask = 0, i;
+
+	for (i = 0; i < PCIEM_MAX_FUNCTIONS; i++)
+		if (slot->func[i] && READ_ONCE(slot->func[i]->probed))
+			mask |= BIT(i);
+	return mask;
+}
+
 /* A slot that only waits to be closed is as removed as one that has been. */
 static u32 slot_state(const struct pciem_slot *slot)
 {
@@ -50,6 +60,7 @@ static int call_info(struct pciem_file *pf, void *argp)
 	info->seq = READ_ONCE(slot->stream.seq);
 	info->lost_owner = atomic64_read(&slot->stream.lost_owner);
 	info->timeouts = atomic64_read(&slot->stream.timeouts);
+	info->probed = slot_probed(slot);
 	return 0;
 }
 

@@ -9,6 +9,7 @@ import { Irq } from './irq.js'
 import { P2p } from './p2p.js'
 import type { FunctionIds, FunctionOptions } from './options.js'
 import type { SlotFile } from './slot-file.js'
+import { ownSlotInfo } from './slot-info.js'
 import { bindDriver, driverOf, resetFunction, unbindDriver, waitForDriver } from './sysfs.js'
 
 /** One function of a slot. */
@@ -23,9 +24,11 @@ export class Function {
   readonly config: ConfigSpace
   readonly p2p: P2p
   readonly aer: Aer
+  readonly #file: SlotFile
 
   /** @internal made by Slot.create() */
   constructor(file: SlotFile, instance: SlotFile, num: number, bdf: string, options: FunctionOptions) {
+    this.#file = file
     this.num = num
     this.bdf = bdf
     this.bars = new Map(options.bars.map((bar) => [bar.index, new Bar(file, instance, num, bar)]))
@@ -59,7 +62,7 @@ export class Function {
 
   /** The driver's name, once its probe() has succeeded. */
   async waitForDriver(timeoutMs = 30_000): Promise<string> {
-    return waitForDriver(this.bdf, timeoutMs)
+    return waitForDriver(this.bdf, () => ownSlotInfo(this.#file).probed.includes(this.num), timeoutMs)
   }
 
   [inspect.custom](): string {

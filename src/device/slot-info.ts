@@ -23,6 +23,8 @@ export interface SlotInfo {
 }
 
 export interface OwnSlotInfo extends SlotInfo {
+  /** the numbers of the functions whose driver's probe() has succeeded */
+  probed: number[]
   /** events that did not reach the owner's ring */
   lostOwner: bigint
   /** synchronous reads that were completed with all-ones */
@@ -36,6 +38,8 @@ export interface ListedSlot extends SlotInfo {
   ids: { func: number; vendor: number; device: number }[]
 }
 
+const functionsIn = (mask: number): number[] => [0, 1, 2, 3, 4, 5, 6, 7].filter((func) => mask & (1 << func))
+
 function common(view: DataView, layout: typeof uapi.STRUCT.pciem_info | typeof uapi.STRUCT.pciem_slot_info): SlotInfo {
   const mask = view.getUint32(layout.functions, true)
   return {
@@ -44,7 +48,7 @@ function common(view: DataView, layout: typeof uapi.STRUCT.pciem_info | typeof u
     domain: view.getUint32(layout.domain, true),
     bus: view.getUint32(layout.bus, true),
     device: view.getUint32(layout.device, true),
-    functions: [0, 1, 2, 3, 4, 5, 6, 7].filter((func) => mask & (1 << func)),
+    functions: functionsIn(mask),
     seq: view.getBigUint64(layout.seq, true),
   }
 }
@@ -62,6 +66,7 @@ export function ownSlotInfo(file: SlotFile): OwnSlotInfo {
     ...common(view, layout),
     lostOwner: view.getBigUint64(layout.lost_owner, true),
     timeouts: view.getBigUint64(layout.timeouts, true),
+    probed: functionsIn(view.getUint32(layout.probed, true)),
   }
 }
 

@@ -48,7 +48,6 @@ export async function bindDriver(bdf: string, driver: string): Promise<void> {
     ENODEV: "the driver does not know these IDs, or its probe() found no such device; see the kernel's log",
     EBUSY: 'it is bound already; unbind it first',
   })
-  await settled(bdf)
   if (driverOf(bdf) !== driver) throw new PciemError(`bind ${bdf} to ${driver}: its probe() failed; see the kernel's log`, { code: 'ENODEV' })
 }
 
@@ -76,21 +75,13 @@ export async function removeFunction(bdf: string): Promise<void> {
   await writeTo(`${devices}/${bdf}/remove`, '1', `remove ${bdf}`)
 }
 
-/**
- * Waits until a driver's probe() has succeeded. The link to the driver is there while probe() still
- * runs, so a read of an attribute that takes the device's lock follows it.
- */
-export async function waitForDriver(bdf: string, timeoutMs: number): Promise<string> {
+/** Waits until a driver's probe() has succeeded: the link to the driver is there while it still runs. */
+export async function waitForDriver(bdf: string, hasProbed: () => boolean, timeoutMs: number): Promise<string> {
   const deadline = performance.now() + timeoutMs
   const left = () => Math.max(0, deadline - performance.now())
   for (let pause = 2; ; pause = Math.min(pause * 2, 50)) {
-    if (driverOf(bdf) !== null) {
-      const timer = new AbortController()
-      await Promise.race([settled(bdf), sleep(left(), undefined, { signal: timer.signal }).catch(() => {})])
-      timer.abort()
-      const driver = driverOf(bdf)
-      if (driver !== null && left() > 0) return driver
-    }
+    const driver = driverOf(bdf)
+    if (driver !== null && hasProbed()) return driver
     if (left() === 0) break
     await sleep(Math.min(pause, left()))
   }
@@ -98,10 +89,6 @@ export async function waitForDriver(bdf: string, timeoutMs: number): Promise<str
   const what = probing === null ? `no driver has bound to ${bdf}` : `${probing} has not finished probing ${bdf}`
   const mend = probing === null ? 'is its module loaded? see `lspci -nnk`' : "see the kernel's log"
   throw new PciemError(`${what} within ${timeoutMs / 1000} s; ${mend}`, { code: 'ETIMEDOUT', exitCode: exitCodes.timeout })
-}
-
-async function settled(bdf: string): Promise<void> {
-  await readFile(`${devices}/${bdf}/driver_override`).catch(() => undefined)
 }
 
 async function writeTo(path: string, text: string, doing: string, mends: Readonly<Record<string, string>> = {}): Promise<void> {

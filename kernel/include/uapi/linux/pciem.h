@@ -29,7 +29,7 @@
 #include <linux/types.h>
 
 #define PCIEM_IOCTL_MAGIC	0xAF
-#define PCIEM_ABI_VERSION	1
+#define PCIEM_ABI_VERSION	2
 
 #define PCIEM_MAX_SLOTS		32
 #define PCIEM_MAX_FUNCTIONS	8
@@ -353,6 +353,8 @@ struct pciem_info {
 	__aligned_u64 seq;		/* out: transactions so far */
 	__aligned_u64 lost_owner;	/* out: events that did not reach the owner ring */
 	__aligned_u64 timeouts;		/* out: sync reads completed with all-ones */
+	__u32 probed;			/* out: bit mask of the functions whose driver's probe() has succeeded */
+	__u32 reserved;
 };
 #define PCIEM_INFO	_IO(PCIEM_IOCTL_MAGIC, PCIEM_CMD_INFO)
 
