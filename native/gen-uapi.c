@@ -178,7 +178,7 @@ static void structures(void)
 	STRUCT(pciem_event, seq, type, bar, offset, size, func, data, timestamp)
 	STRUCT(pciem_response, seq, data, status, reserved)
 	STRUCT(pciem_info, size, abi_version, slot, state, domain, bus, device, functions, seq,
-		lost_owner, timeouts, probed)
+		lost_owner, timeouts, probed, reserved)
 	STRUCT(pciem_slot_info, size, slot, state, domain, bus, device, functions, owner_pid,
 		owner_comm, seq, ids)
 	STRUCT(pciem_config, size, func, plane, flags, offset, length, data)

@@ -322,7 +322,7 @@ export const STRUCT = {
   pciem_trace_bar: { sizeof: 12, bar_index: 0, flags: 4, func: 8, reserved: 9 },
   pciem_event: { sizeof: 48, seq: 0, type: 8, bar: 12, offset: 16, size: 24, func: 28, data: 32, timestamp: 40 },
   pciem_response: { sizeof: 24, seq: 0, data: 8, status: 16, reserved: 20 },
-  pciem_info: { sizeof: 64, size: 0, abi_version: 4, slot: 8, state: 12, domain: 16, bus: 20, device: 24, functions: 28, seq: 32, lost_owner: 40, timeouts: 48, probed: 56 },
+  pciem_info: { sizeof: 64, size: 0, abi_version: 4, slot: 8, state: 12, domain: 16, bus: 20, device: 24, functions: 28, seq: 32, lost_owner: 40, timeouts: 48, probed: 56, reserved: 60 },
   pciem_slot_info: { sizeof: 88, size: 0, slot: 4, state: 8, domain: 12, bus: 16, device: 20, functions: 24, owner_pid: 28, owner_comm: 32, seq: 48, ids: 56 },
   pciem_config: { sizeof: 32, size: 0, func: 4, plane: 8, flags: 12, offset: 16, length: 20, data: 24 },
   pciem_bar_policy: { sizeof: 40, size: 0, func: 4, bar_index: 8, policy: 12, flags: 16, reserved: 20, offset: 24, length: 32 },
