@@ -32,6 +32,20 @@ recording() {
 		done' | node bench/recording.mjs | sed 's/^/  /'
 }
 
+# The driver does the same with the model and with the sequencer in its place, a hundred thousand events long.
+sequenced() {
+	title 'What the sequencer costs the driver: ns an access with the model and replayed, and the ratio (medians of three turns)'
+	bench='file=/sys/kernel/debug/pciem_test/$PCIEM_BDF; echo bench 1600 >$file; sed "s/^/$0 /" $file'
+	for turn in 1 2 3; do
+		pciem run edu -- sh -c "$bench" without >>"$work/sequenced"
+		[ $turn != 1 ] || timed 'model, recorded (s)' pciem run edu --record "$work/long.pciem" -- sh -c "$bench" recorded
+		timed 'replayed (s)' pciem replay "$work/long.pciem" -- sh -c "$bench" with
+		cat "$work/output" >>"$work/sequenced"
+	done
+	pciem trace info "$work/long.pciem" | sed -n 's/^events  */  events: /p'
+	node bench/recording.mjs <"$work/sequenced" | sed 's/^/  /'
+}
+
 mmiotrace() {
 	title "The kernel's mmiotrace, on a device of the emulator (ns an access)"
 	insmod "$drivers/mmio_bench/mmio_bench.ko" rounds=20000
@@ -74,6 +88,7 @@ timed() {
 
 trapped
 recording
+sequenced
 mmiotrace
 title 'DMA'
 node bench/dma.mjs | sed 's/^/  /'
