@@ -164,8 +164,9 @@ static int bus_notify(struct notifier_block *nb, unsigned long action, void *dat
 		WRITE_ONCE(f->driver_bound, true);
 		break;
 	case BUS_NOTIFY_BOUND_DRIVER:
-		WRITE_ONCE(f->probed, true);
 		func_note(f, PCIEM_RECORD_BIND, PCIEM_EVENT_BIND, dev->driver->name);
+		/* Last: who waits for it finds the note. */
+		WRITE_ONCE(f->probed, true);
 		break;
 	case BUS_NOTIFY_UNBIND_DRIVER:
 		WRITE_ONCE(f->probed, false);

@@ -363,7 +363,7 @@ struct pciem_func {
 	struct pciem_iommu *iommu;
 	struct pci_dev *pdev;				/* set by the bus notifier, no reference held; valid while on the bus */
 	bool driver_bound;				/* set by the bus notifier around probe..remove */
-	bool probed;					/* … and between them */
+	bool probed;					/* likewise: probe() has succeeded, remove() has not begun */
 };
 
 struct pciem_slot {

@@ -32,7 +32,7 @@ recording() {
 		done' | node bench/recording.mjs | sed 's/^/  /'
 }
 
-# The driver does the same with the model and with the sequencer in its place, a hundred thousand events long.
+# The driver does the same with the model and with the sequencer in its place, more than a hundred thousand events long.
 sequenced() {
 	title 'What the sequencer costs the driver: ns an access with the model and replayed, and the ratio (medians of three turns)'
 	bench='file=/sys/kernel/debug/pciem_test/$PCIEM_BDF; echo bench 1600 >$file; sed "s/^/$0 /" $file'

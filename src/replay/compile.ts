@@ -9,6 +9,7 @@ import { flagCoalesced, flagCoherent, flagDataLost, flagDirectionMask, flagOrigi
 import type { TraceHeader } from '../trace/header.js'
 import type { SeqStep } from '../index.js'
 import { CauseMap } from './causes.js'
+import { type CommandMark, commandMark } from './command-mark.js'
 import { configMask, covers, ignoreRanges, maskOfAccess, type ConfigMask, type IgnoreRange } from './config-rules.js'
 import { onlyDevice } from './device-trace.js'
 import { LaneAllocator } from './lanes.js'
@@ -25,7 +26,7 @@ export type MatchPolicy = 'fold' | 'exact' | 'loose'
 
 /** A place in the trace at which the replay itself has something to do; a step says when it is reached. */
 export interface ControlMark {
-  kind: 'cmd-start' | 'cmd-exit' | 'remove'
+  kind: CommandMark | 'remove'
   /** of a removal: without asking the driver first */
   surprise: boolean
 }
@@ -339,7 +340,7 @@ export class Compiler {
   }
 
   #commandMark(event: TraceEvent, index: bigint): void {
-    const kind = /^cmd-(start|exit)\b/.exec(textOf(event))?.[0] as 'cmd-start' | 'cmd-exit' | undefined
+    const kind = commandMark(event)
     // any other mark is a note for people
     if (!kind) return
     this.#inCommand = kind === 'cmd-start'

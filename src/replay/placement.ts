@@ -5,6 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { contextOf, type TraceEvent } from '../trace/event.js'
+import { commandMark } from './command-mark.js'
 
 /** CPUs of the recording; undefined: several, or nothing to place. */
 export interface Placement {
@@ -22,11 +23,9 @@ export function placementOf(events: Iterable<TraceEvent>): Placement {
   let inCommand = false
   const command = new Set<number>()
   for (const event of events) {
-    if (event.kind === 'mark' && event.data) {
-      const text = Buffer.from(event.data).toString('latin1')
-      if (text.startsWith('cmd-exit')) break
-      inCommand ||= text.startsWith('cmd-start')
-    }
+    const mark = commandMark(event)
+    if (mark === 'cmd-exit') break
+    inCommand ||= mark === 'cmd-start'
     if (!event.kind.startsWith('mmio-') || contextOf(event.context).class !== 'task') continue
     if (inCommand) command.add(event.cpu)
     else probe = event.cpu

@@ -11,6 +11,7 @@ import type { TraceEvent } from '../trace/event.js'
 import type { TraceHeader } from '../trace/header.js'
 import { TraceReader } from '../trace/reader.js'
 import { besideOf, takePlace } from '../trace/replace-file.js'
+import { commandMark } from './command-mark.js'
 import { onlyDevice } from './device-trace.js'
 import { kernelTrouble } from './kernel-trouble.js'
 import type { ReplayResult } from './result.js'
@@ -99,7 +100,7 @@ function judgeGrowth(path: string, now: TraceReader, recorded: string, kept: str
   }
 }
 
-const isCommandEnd = ({ kind, data }: TraceEvent): boolean => kind === 'mark' && data !== undefined && Buffer.from(data).toString('latin1').startsWith('cmd-exit')
+const isCommandEnd = (event: TraceEvent): boolean => commandMark(event) === 'cmd-exit'
 
 function countEvents(trace: TraceReader): number {
   let count = 0

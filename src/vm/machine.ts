@@ -102,7 +102,7 @@ export async function bootVm(options: VmOptions = {}): Promise<VirtualMachine> {
 /** KVM is there but a guest gets nowhere with it. */
 class KvmStalled extends PciemError {}
 
-/** On a busy host an emulated guest now and then stops in the middle of its boot; the next one does not. */
+/** An emulated guest has been seen to stop for minutes in the middle of its boot, on a busy host. */
 class BootStalled extends GuestCrashError {}
 
 async function untilReady(link: GuestLink, setup: Buffer, accelerator: Accelerator, last: boolean, options: VmOptions): Promise<void> {

@@ -20,7 +20,7 @@ const fill = (first: number) =>
   ['dma alloc 256 both', `dma fill 0 ${first}`, 'dma to-device 0', 'dma free 0'].map((command) => `echo ${command} >/sys/kernel/debug/pciem_test/$PCIEM_BDF`).join(' && ')
 
 async function matches(guest: Guest, options: string[] = []): Promise<void> {
-  const { stdout, stderr, status } = await guest.pciem(['replay', trace, '--times', '3', ...options], { timeout: 280_000 })
+  const { stdout, stderr, status } = await guest.pciem(['replay', trace, '--times', '3', ...options])
   expect(stdout + stderr).toContain('3 of 3 replays match')
   expect(status).toBe(0)
 }

@@ -3,6 +3,7 @@
 // Which events of a trace stand or fall together: a driver access that makes the device act, what it prepared for that,
 // what the device then did, and how the driver answered it.
 import { type TraceEvent, contextInstanceMask, contextOf } from '../../trace/event.js'
+import { commandMark } from '../command-mark.js'
 
 export interface Grouping {
   /** so many events at the beginning are the probe: they always stay */
@@ -32,23 +33,19 @@ export function groupsOf(events: readonly TraceEvent[]): Grouping {
 
 /** The driver has bound, and the command has not begun; nothing is kept where it never bound. */
 function endOfProbe(events: readonly TraceEvent[]): number {
-  const start = events.findIndex((event) => isMark(event, 'cmd-start'))
+  const start = events.findIndex((event) => commandMark(event) === 'cmd-start')
   const bound = events.findIndex(({ kind }) => kind === 'bind') + 1
   return start >= 0 ? start : bound
 }
 
 /** The command's mark is a group of its own: while it stays the command runs, whatever else is left out. */
 function commandOf(events: readonly TraceEvent[], probe: number, groups: readonly number[][]): Pick<Grouping, 'command'> {
-  const start = events.findIndex((event) => isMark(event, 'cmd-start'))
+  const start = events.findIndex((event) => commandMark(event) === 'cmd-start')
   if (start < 0) return {}
-  const exit = events.findIndex((event, place) => place >= probe && isMark(event, 'cmd-exit'))
+  const exit = events.findIndex((event, place) => place >= probe && commandMark(event) === 'cmd-exit')
   const end = exit < 0 ? events.length : exit
   const inside = groups.flatMap((group, i) => (group.some((place) => place >= start && place <= end) ? [i] : []))
   return { command: { start: groups.findIndex(([first]) => first === start), groups: new Set(inside) } }
-}
-
-function isMark({ kind, data }: TraceEvent, word: string): boolean {
-  return kind === 'mark' && data !== undefined && Buffer.from(data).toString('utf8').startsWith(word)
 }
 
 /** What one context has done last: its next access goes with that, unless the device has acted on it meanwhile. */
