@@ -4,10 +4,10 @@
 import { readFileSync } from 'node:fs'
 import { stripVTControlCharacters } from 'node:util'
 
-/** The first lines of what a test said: enough to begin with, where the rest of the output is far above. */
+/** The first lines of what a test said, an oops among them: enough to begin with, where the rest of the output is far above. */
 function reason({ failureMessages: [message = ''] }) {
   const lines = stripVTControlCharacters(message).split('\n').filter((line) => line.trim() && !/^\s+at /.test(line))
-  return lines.slice(0, 16).map((line) => `\n    ${line.slice(0, 200)}`).join('')
+  return lines.slice(0, 50).map((line) => `\n    ${line.slice(0, 200)}`).join('')
 }
 
 let passed = 0

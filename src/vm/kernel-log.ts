@@ -112,10 +112,10 @@ export class KernelLog {
     return worst
   }
 
-  /** The last lines, as far back as the trouble if there is any. */
+  /** The last lines, as far back as the first trouble if there is any: a panic is only what came of it. */
   tail(count: number, since = 0): string[] {
-    const trouble = this.trouble(since)
-    const start = trouble ? Math.max(0, trouble.index - 5) : this.lines.length - count
+    const trouble = this.lines.findIndex((line, index) => index >= since && troubleIn(line))
+    const start = trouble < 0 ? this.lines.length - count : trouble - 5
     const lines = this.lines.slice(Math.max(since, start, 0))
     return lines.length <= 2 * count ? lines : [...lines.slice(0, count), `… ${lines.length - 2 * count} lines …`, ...lines.slice(-count)]
   }

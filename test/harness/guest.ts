@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe } from 'vitest'
 import { projectRoot } from '../../src/paths.js'
 import { bootVm, keepLog, type RunOptions, type RunResult, type VirtualMachine, type VmOptions } from '../../src/vm/machine.js'
+import { GuestCrashError } from '../../src/vm/link.js'
 
 export interface GuestPoint {
   kernel: string
@@ -54,7 +55,11 @@ export class Guest {
 
   /** A shell line (or words) in the project's folder; killed after `timeout` (status 124), five minutes unless told. */
   async run(command: string | string[], options: RunOptions = {}): Promise<RunResult> {
-    return await this.vm.run(command, { ...options, timeout: (options.timeout ?? defaultTimeout) * patience })
+    try {
+      return await this.vm.run(command, { ...options, timeout: (options.timeout ?? defaultTimeout) * patience })
+    } catch (error) {
+      throw error instanceof GuestCrashError ? lastWords(error, this.vm) : error
+    }
   }
 
   /** Like run(), but a status other than 0 is an error that shows all output. Returns stdout. */
@@ -106,7 +111,7 @@ export class Guest {
     const vm = this.vm
     if (vm.link.dead) {
       this.#vm = undefined
-      throw await vm.link.death
+      throw lastWords(await vm.link.death, vm)
     }
     await vm.syncLog()
     await this.#judge(judged(vm))
@@ -130,6 +135,11 @@ export class Guest {
     await vm.close()
     throw new Error(`the kernel log has "${trouble.line}" (all of it: ${path})\n${tail}`)
   }
+}
+
+/** With what the kernel said last: an emulated guest does not do the same again. */
+function lastWords({ message, logTail }: GuestCrashError, vm: VirtualMachine): Error {
+  return new Error(`${message} (all of its log: ${keepLog(vm.kernelLog())})\n${logTail.join('\n')}`)
 }
 
 // Of kernels that look for leaks. What is freed a little later, or stood in a register, is none at the second look.
