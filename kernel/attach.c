@@ -258,13 +258,18 @@ int pciem_attach(struct pciem_bridge *b)
 	return err;
 }
 
+/* rescan/remove lock */
 void pciem_attach_start(struct pciem_bridge *b)
 {
+	struct pci_dev *pdev;
 	int i;
 
-	for (i = 0; i < PCIEM_MAX_FUNCTIONS; i++)
-		if (b->slot->func[i] && b->slot->func[i]->pdev)
-			pci_bus_add_device(b->slot->func[i]->pdev);
+	for (i = 0; i < PCIEM_MAX_FUNCTIONS; i++) {
+		pdev = b->slot->func[i] ? b->slot->func[i]->pdev : NULL;
+		/* A rescan of the bus may have added it since it was registered. */
+		if (pdev && !pdev->match_driver)
+			pci_bus_add_device(pdev);
+	}
 }
 
 void pciem_detach(struct pciem_bridge *b)
