@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where a fault on a BAR returns to. The exception's frame is still in place,
- * and %rsp is its address: nothing below it can be pushed over it. It becomes the
- * frame that the handler works on, and that the last iretq consumes. Nothing is
- * pushed on the driver's stack above it: that is the driver's own.
+ * Where a fault on a BAR returns to, with interrupts off. The exception's frame is
+ * still in place, and %rsp one word inside of it: once that is put right, nothing can
+ * be pushed over it. It becomes the frame that the handler works on, and that the last
+ * iretq consumes. Nothing is pushed on the driver's stack above it: that is the
+ * driver's own.
  *
  * The registers still hold the driver's values, but so does the frame.
  */
@@ -29,6 +30,7 @@
 SYM_CODE_START(pciem_thunk)
 	HINT_NOTHING
 	ENDBR
+	subq	$8, %rsp
 	/* Make the frame the driver's again: ip, sp, and the held flags for later. */
 	movslq	(ORIG_AX + PCIEM_FRAME_IP)(%rsp), %rax
 	movq	%rax, IP(%rsp)

@@ -161,6 +161,8 @@ asmlinkage void pciem_trap_serve(struct pt_regs *regs, unsigned long held)
 	int ret;
 
 	regs->flags |= held << PCIEM_FRAME_FLAGS_SHIFT;
+	if (regs->flags & X86_EFLAGS_IF)
+		local_irq_enable();
 	ret = serve_instruction(&trap);
 	if (ret < 0)
 		hand_back(regs, ret == -EOPNOTSUPP);
@@ -173,11 +175,13 @@ asmlinkage void pciem_trap_serve(struct pt_regs *regs, unsigned long held)
 /*
  * Makes the exception return into the thunk. AC, DF and TF would otherwise be
  * set in it: user memory open, strings backwards, a debug exception each
- * instruction.
+ * instruction. Interrupts, too, stay off until the thunk has moved the stack pointer
+ * out of the frame: it is returned one word inside, because the unwinder takes a
+ * stack that does not grow for a broken one.
  */
 static bool redirect(struct pt_regs *regs)
 {
-	const unsigned long held = X86_EFLAGS_AC | X86_EFLAGS_DF | X86_EFLAGS_TF;
+	const unsigned long held = X86_EFLAGS_AC | X86_EFLAGS_DF | X86_EFLAGS_TF | X86_EFLAGS_IF;
 	unsigned long distance = regs->sp - (unsigned long)regs;
 	void *frame = &regs->orig_ax;
 
@@ -189,7 +193,7 @@ static bool redirect(struct pt_regs *regs)
 	*(u16 *)(frame + PCIEM_FRAME_FLAGS) = (regs->flags & held) >> PCIEM_FRAME_FLAGS_SHIFT;
 	regs->flags &= ~held;
 	regs->ip = (unsigned long)pciem_thunk;
-	regs->sp = (unsigned long)regs;
+	regs->sp = (unsigned long)regs + sizeof(long);
 	return true;
 }
 
