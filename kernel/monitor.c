@@ -22,6 +22,7 @@
 #define CONTROL_PAGES	2
 #define RING_MIN	SZ_128K		/* a chunk of DMA and its record fit */
 #define RING_MAX	SZ_1G
+#define RESERVE(size)	((size) / 8)	/* for those who cannot wait */
 
 static DEFINE_MUTEX(waiting_lock);
 static LIST_HEAD(waiting);
@@ -40,24 +41,29 @@ static u64 monitor_used(const struct pciem_monitor *m)
 	return m->producer - READ_ONCE(*m->consumer);
 }
 
-enum pciem_room pciem_monitor_room(struct pciem_monitor *m, u32 len)
+enum pciem_room pciem_monitor_room(struct pciem_monitor *m, u32 len, bool may_sleep)
 {
 	u64 used = monitor_used(m);
 
 	if (used > m->size)
 		return PCIEM_ROOM_NEVER;
 	if (used <= m->size / 2)
-		m->given_up = false;
+		m->given_up = m->abandoned = false;
 	if (m->lost_pending)
 		len += sizeof(struct pciem_record);
+	if (may_sleep)
+		len += RESERVE(m->size);
 	if (m->size - used >= len)
 		return PCIEM_ROOM;
-	return m->lossy || m->given_up ? PCIEM_ROOM_NEVER : PCIEM_ROOM_WAIT;
+	if (m->lossy || m->abandoned)
+		return PCIEM_ROOM_NEVER;
+	return m->given_up && !may_sleep ? PCIEM_ROOM_NEVER : PCIEM_ROOM_WAIT;
 }
 
-void pciem_monitor_give_up(struct pciem_monitor *m)
+void pciem_monitor_give_up(struct pciem_monitor *m, bool may_sleep)
 {
 	m->given_up = true;
+	m->abandoned |= may_sleep;
 }
 
 void pciem_monitor_waited(struct pciem_monitor *m, u64 ns)
@@ -84,7 +90,7 @@ static struct pciem_record *monitor_put(struct pciem_monitor *m, const struct pc
 
 struct pciem_record *pciem_monitor_reserve(struct pciem_monitor *m, const struct pciem_record *rec)
 {
-	if (pciem_monitor_room(m, rec->len) != PCIEM_ROOM) {
+	if (pciem_monitor_room(m, rec->len, false) != PCIEM_ROOM) {
 		m->lost_pending++;
 		WRITE_ONCE(m->page->lost, ++m->lost);
 		return NULL;
@@ -178,6 +184,7 @@ static struct pciem_monitor *monitor_alloc(const struct pciem_monitor_create *ar
 	m->size = arg->ring_size;
 	m->kinds = arg->kinds ?: ~0ULL;
 	m->lossy = arg->flags & PCIEM_MONITOR_LOSSY;
+	m->creator = task_tgid_nr(current);
 	m->wake_at = arg->flags & PCIEM_MONITOR_BATCH ? min_t(u64, PCIEM_MONITOR_BATCH_BYTES, m->size / 4) : 1;
 	init_waitqueue_head(&m->wait);
 	err = monitor_alloc_pages(m);

@@ -8,9 +8,10 @@
  * meanwhile, so a closing reader never blocks a driver.
  *
  * Back-pressure: a reader without room is waited for before a number is given, so
- * that a wait cannot reorder anything. Who may not sleep waits 10 ms at most, and
- * a reader that let that expire is not waited for again until it has drained:
- * otherwise a stopped reader would cost 10 ms for each access of the driver.
+ * that a wait cannot reorder anything. Who may not sleep finds a part of a monitor's
+ * ring that others leave free, then waits 10 ms at most; a reader that let that expire
+ * is not waited for there again until it has drained: otherwise a stopped reader would
+ * cost 10 ms for each access of the driver.
  */
 #include <linux/delay.h>
 #include <linux/rculist.h>
@@ -20,8 +21,10 @@
 #include "stream.h"
 
 #define ATOMIC_WAIT_NS	(10ULL * NSEC_PER_MSEC)
+/* The device is leaving: what it still has to say may not keep it for ever. */
+#define GONE_WAIT_NS	(30ULL * NSEC_PER_SEC)
 /* The dead owner's own monitors look alive until its files are closed, after ours. */
-#define GONE_WAIT_NS	(1ULL * NSEC_PER_SEC)
+#define ORPHAN_WAIT_NS	(1ULL * NSEC_PER_SEC)
 
 void pciem_stream_init(struct pciem_stream *s)
 {
@@ -63,6 +66,7 @@ u32 pciem_context_current(void)
 struct patience {
 	u64 start;
 	const struct pciem_monitor *who;	/* waited for last; to be compared only */
+	u64 gone_limit;			/* for whom we wait, once the owner is gone */
 	unsigned int steps;
 	bool may_sleep;
 	bool over;			/* no more waiting for this transaction */
@@ -73,16 +77,14 @@ static void patience_wait(struct pciem_stream *s, struct patience *p)
 {
 	u64 now = ktime_get_mono_fast_ns();
 
-	if (!p->start) {
+	if (!p->start)
 		p->start = now;
-		p->may_sleep = pciem_may_sleep();
-	}
 	if (!p->may_sleep) {
 		p->over = p->expired = now - p->start > ATOMIC_WAIT_NS;
 		cpu_relax();
 	} else if (fatal_signal_pending(current)) {
 		p->over = true;
-	} else if (READ_ONCE(s->owner_gone) && now - p->start > GONE_WAIT_NS) {
+	} else if (READ_ONCE(s->owner_gone) && now - p->start > p->gone_limit) {
 		p->over = p->expired = true;
 	} else if (p->steps++ < 20) {
 		/* Readers move positions in shared memory: nobody will wake us. */
@@ -99,6 +101,7 @@ static bool stream_must_wait(struct pciem_stream *s, const struct pciem_txn *txn
 	struct pciem_monitor *m;
 	bool wait = false;
 
+	p->gone_limit = ORPHAN_WAIT_NS;
 	if (txn->event && !READ_ONCE(s->owner_gone) &&
 	    pciem_ring_room(s->ring) == PCIEM_ROOM_WAIT) {
 		wait = true;
@@ -109,12 +112,14 @@ static bool stream_must_wait(struct pciem_stream *s, const struct pciem_txn *txn
 		return wait && !p->over;
 	list_for_each_entry(m, &s->monitors, node) {
 		if (!pciem_monitor_wants(m, &txn->rec) ||
-		    pciem_monitor_room(m, len) != PCIEM_ROOM_WAIT)
+		    pciem_monitor_room(m, len, p->may_sleep) != PCIEM_ROOM_WAIT)
 			continue;
 		wait = true;
 		p->who = m;
+		if (!m->orphan)
+			p->gone_limit = GONE_WAIT_NS;
 		if (p->expired)
-			pciem_monitor_give_up(m);
+			pciem_monitor_give_up(m, p->may_sleep);
 	}
 	return wait && !p->over;
 }
@@ -247,7 +252,7 @@ void pciem_stream_emit(struct pciem_slot *slot, struct pciem_txn *txn)
 {
 	u32 len = ALIGN(sizeof(txn->rec) + txn->rec.data_len, 8);
 	struct pciem_stream *s = &slot->stream;
-	struct patience patience = {};
+	struct patience patience = { .may_sleep = pciem_may_sleep() };
 	struct placed placed = { .nr = 0 };
 	unsigned long flags;
 
@@ -325,7 +330,13 @@ u64 pciem_stream_fault(struct pciem_func *f, u64 fault, u8 bar, u8 width, u64 ad
 void pciem_stream_close(struct pciem_slot *slot)
 {
 	struct pciem_stream *s = &slot->stream;
+	struct pciem_monitor *m;
+	unsigned long flags;
 
+	raw_spin_lock_irqsave(&s->lock, flags);
+	list_for_each_entry(m, &s->monitors, node)
+		m->orphan = m->creator == task_tgid_nr(current);
+	raw_spin_unlock_irqrestore(&s->lock, flags);
 	pciem_read_abort_all(s);	/* sets owner_gone */
 	rcu_read_lock();
 	if (s->ring)
