@@ -97,8 +97,10 @@ void device_sysfs(struct rng *r)
 		{ "/sys/bus/pci/drivers/pciem_test/bind", NULL },
 		{ "/sys/bus/pci/drivers_probe", NULL },
 		{ "reset", "1" },
-		{ "remove", "1" },
-		/* Not a device's own: Linux holds that file while it waits for the lock under which the file is removed with the device. */
+		/*
+		 * Not a device's own rescan: Linux holds that file while it waits for the lock under which the file is removed with the
+		 * device. Nor its remove: behind the same lock Linux uses the device, to which it has no reference then.
+		 */
 		{ "/sys/bus/pci/rescan", "1" },
 		{ "power/control", "auto" },
 		{ "power/control", "on" },
