@@ -9,7 +9,7 @@ import { TraceReader } from '../trace/reader.js'
 import { findKernel } from '../vm/kernels.js'
 import { isFatal, plainLine } from '../vm/kernel-log.js'
 import { GuestCrashError } from '../vm/link.js'
-import { bootVm, keepLog, projectRoot, type VirtualMachine } from '../vm/machine.js'
+import { bootVm, projectRoot, withLog, type VirtualMachine } from '../vm/machine.js'
 import { kernelTrouble } from './kernel-trouble.js'
 import type { ReplayRequest } from './local.js'
 import { failedResult, type ReplayResult } from './result.js'
@@ -103,6 +103,7 @@ async function work(queue: Job[], request: ReplayRequest, vms: VmRequest): Promi
     try {
       if (!vm || vm.link.dead || machine !== machineOf(job)) {
         await vm?.close()
+        vm = undefined
         machine = machineOf(job)
         vm = await boot(job, vms)
       }
@@ -112,7 +113,7 @@ async function work(queue: Job[], request: ReplayRequest, vms: VmRequest): Promi
         vm = undefined
       }
     } catch (error) {
-      reportError(job.file, error, vms)
+      reportError(job.file, vm && error instanceof GuestCrashError ? withLog(error, vm.kernelLog()) : error, vms)
       await vm?.close()
       vm = undefined
     }
@@ -212,7 +213,7 @@ function guestArguments({ driver, driverParams, match, pace, times, timeout, ker
 function reportError(file: string, error: unknown, vms: VmRequest): void {
   const status = error instanceof PciemError ? error.exitCode : exitCodes.failed
   if (!(error instanceof GuestCrashError)) return vms.onError(failedResult(file, status, describeError(error)), describeError(error))
-  vms.onResult(failedResult(file, status, `${error.message}; its log is in ${keepLog(error.logTail)}`, 0, error.logTail))
+  vms.onResult(failedResult(file, status, error.message, 0, error.logTail))
 }
 
 const lastLine = (text: string): string => text.trim().split('\n').at(-1) || 'the guest said nothing'

@@ -85,14 +85,15 @@ export async function bootVm(options: VmOptions = {}): Promise<VirtualMachine> {
     } catch (error) {
       link.kill()
       await link.death
-      if (last || options.abort?.aborted) throw error
+      if (options.abort?.aborted) throw error
+      if (last) throw error instanceof GuestCrashError ? withLog(error, link.log.lines) : error
       if (accelerator === 'kvm' && (error instanceof KvmStalled || error instanceof GuestCrashError)) {
         writeVerdict(false, error.message)
         options.onProgress?.(`${error.message}; going on without KVM`)
-      } else if (error instanceof BootStalled) {
-        options.onProgress?.(`${error.message}; booting it once more`)
+      } else if (error instanceof BootBroken) {
+        options.onProgress?.(`${withLog(error, link.log.lines).message}; booting it once more`)
       } else {
-        throw error
+        throw error instanceof GuestCrashError ? withLog(error, link.log.lines) : error
       }
     }
   }
@@ -102,8 +103,8 @@ export async function bootVm(options: VmOptions = {}): Promise<VirtualMachine> {
 /** KVM is there but a guest gets nowhere with it. */
 class KvmStalled extends PciemError {}
 
-/** An emulated guest has been seen to stop for minutes in the middle of its boot, on a busy host. */
-class BootStalled extends GuestCrashError {}
+/** An emulated guest's kernel has been seen to stop, or to panic, in the middle of its boot, before anything of ours was in it. */
+class BootBroken extends GuestCrashError {}
 
 async function untilReady(link: GuestLink, setup: Buffer, accelerator: Accelerator, last: boolean, options: VmOptions): Promise<void> {
   const watch = new Watch(link)
@@ -114,12 +115,14 @@ async function untilReady(link: GuestLink, setup: Buffer, accelerator: Accelerat
     watch.limit(giveUp(kvmSilenceSeconds), stalled(`no output in ${kvmSilenceSeconds} s`), () => link.log.lines.length > 0)
     watch.limit(giveUp(kvmBootSeconds), stalled(`not up in ${kvmBootSeconds} s`))
   }
-  if (accelerator === 'tcg' && !last) watch.silence(bootSeconds / 4, (seconds) => new BootStalled(`the guest stopped booting: no output for ${seconds} s`, link.log.tail(40)))
+  if (accelerator === 'tcg' && !last) watch.silence(bootSeconds / 4, (seconds) => new BootBroken(`the guest stopped booting: no output for ${seconds} s`, link.log.tail(40)))
   watch.limit(bootSeconds, () => new GuestCrashError(`the guest did not come up in ${bootSeconds} s`, link.log.tail(40)))
   const abort = (): void => link.kill('interrupted')
   options.abort?.addEventListener('abort', abort)
   try {
-    await watch.race(link.control(frameTypes.hello))
+    await watch.race(link.control(frameTypes.hello)).catch((error: unknown) => {
+      throw !last && error instanceof GuestCrashError && link.log.trouble() ? new BootBroken(error.message, error.logTail) : error
+    })
     const ready = link.control(frameTypes.ready)
     link.send(0, frameTypes.setup, setup)
     await watch.race(ready)
@@ -274,6 +277,11 @@ export function guestEnvironment(host: NodeJS.ProcessEnv = process.env): Record<
   env.PATH = [...new Set(paths.filter(Boolean))].join(':')
   env.PCIEM_VM = '1'
   return env
+}
+
+/** The same, with where the whole log is. */
+export function withLog(error: GuestCrashError, lines: string[]): GuestCrashError {
+  return new GuestCrashError(`${error.message}; its log is in ${keepLog(lines)}`, error.logTail)
 }
 
 /** Keeps a dead guest's log, the newest ten of them; returns where. */

@@ -6,6 +6,7 @@ import { PciemError } from '../../errors.js'
 import { builtModule } from '../../paths.js'
 import { isFatal, troubleIn } from '../../vm/kernel-log.js'
 import { GuestCrashError } from '../../vm/link.js'
+import { withLog } from '../../vm/machine.js'
 import { AFTERMATH_MS, bootFor, HANG_MS } from '../in-vm.js'
 import { kernelTrouble } from '../kernel-trouble.js'
 import type { ReplayRequest } from '../local.js'
@@ -64,7 +65,8 @@ export async function explore(traces: readonly string[], request: ReplayRequest,
     if (!unwell && playing >= 0 && kernelTrouble(said()) !== undefined) report(crashOf('', said()))
     else if (status !== 0 || done === 0) throw new PciemError(`the replays ended with status ${status}: ${complaint}`)
   } catch (error) {
-    if (!(error instanceof GuestCrashError) || machines.abort?.aborted || playing < 0) throw error
+    if (!(error instanceof GuestCrashError) || machines.abort?.aborted) throw error
+    if (playing < 0) throw withLog(error, vm.kernelLog())
     if (!unwell) report(crashOf(error.message, said()))
   } finally {
     unwatch()
