@@ -21,6 +21,7 @@
 struct test_vector {
 	struct test_device *dev;
 	int virq;
+	bool masked;			/* by us */
 	atomic_t count;
 	atomic_t unhandled;		/* INTx: somebody else's, or too late */
 	atomic_t per_cpu[64];
