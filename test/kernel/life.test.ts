@@ -28,6 +28,7 @@ onEachGuest('a bus of the host', (guest) => {
   testClaims(guest, 'attach.mjs', [
     'two devices stand on the machine’s own bus, beside what is there, and work',
     'several functions of one are found, and a rescan brings back what was removed by hand',
+    'a rescan between its registration and its start adds it, and the start does not once more',
     'its owner may close it under the driver, and the bus is as it was',
   ])
 })

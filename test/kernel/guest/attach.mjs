@@ -60,6 +60,15 @@ await claim('several functions of one are found, and a rescan brings back what w
   await slot.remove()
 })
 
+await claim('a rescan between its registration and its start adds it, and the start does not once more', async () => {
+  const slot = attached()
+  await rescanBus()
+  const [bdf] = await started(slot)
+  assert.equal(await driverReads(bdf, 0), ID)
+  await slot.remove()
+  assert.equal(await lspci(), before)
+})
+
 await claim('its owner may close it under the driver, and the bus is as it was', async () => {
   const slot = attached()
   const [bdf] = await started(slot)
