@@ -21,11 +21,26 @@ export type Symptom = 'crash' | 'warning' | 'hang' | 'iommu-fault'
 /** The guest's own IOMMU says so: the driver gave the device a wrong address, or took it back too early. */
 const driverFaults: readonly string[] = ['iommu-unmapped', 'iommu-after-unmap', 'iommu-direction']
 
+type OnOutcome = (number: number, outcome: Outcome) => void
+
+/** A guest has been seen to die before anything was played: that says nothing of any trace. */
+class NothingPlayed extends GuestCrashError {}
+
 /**
  * Replays the traces in their order; `onOutcome` gets each one's. Returns how many were played: all, or those up to the
  * first that left the guest's kernel unwell.
  */
-export async function explore(traces: readonly string[], request: ReplayRequest, machines: Machines, onOutcome: (number: number, outcome: Outcome) => void): Promise<number> {
+export async function explore(traces: readonly string[], request: ReplayRequest, machines: Machines, onOutcome: OnOutcome): Promise<number> {
+  try {
+    return await exploreOnce(traces, request, machines, onOutcome)
+  } catch (error) {
+    if (!(error instanceof NothingPlayed)) throw error
+    machines.onProgress(`${error.message}; once more in another guest`)
+    return await exploreOnce(traces, request, machines, onOutcome)
+  }
+}
+
+async function exploreOnce(traces: readonly string[], request: ReplayRequest, machines: Machines, onOutcome: OnOutcome): Promise<number> {
   const [first] = traces
   if (first === undefined) return 0
   const vm = await bootFor(first, machines)
@@ -66,7 +81,7 @@ export async function explore(traces: readonly string[], request: ReplayRequest,
     else if (status !== 0 || done === 0) throw new PciemError(`the replays ended with status ${status}: ${complaint}`)
   } catch (error) {
     if (!(error instanceof GuestCrashError) || machines.abort?.aborted) throw error
-    if (playing < 0) throw withLog(error, vm.kernelLog())
+    if (playing < 0) throw new NothingPlayed(withLog(error, vm.kernelLog()).message, error.logTail)
     if (!unwell) report(crashOf(error.message, said()))
   } finally {
     unwatch()
