@@ -170,8 +170,11 @@ static dma_addr_t mapping_place(struct device *dev, struct pciem_mapping *m,
 
 	pciem_seq_mapped(f, token, iova);
 	seq = pciem_stream_note(f, PCIEM_RECORD_DMA_MAP, flags, iova, wish->len, 0);
-	/* Nobody but us can unmap it: the driver does not know the address yet. */
-	WRITE_ONCE(m->seq, seq);
+	raw_spin_lock_irqsave(&iommu->lock, irqflags);
+	/* The driver does not know the address yet, but it may have been unbound meanwhile. */
+	if (pciem_iommu_below(iommu, iova) == m)
+		WRITE_ONCE(m->seq, seq);
+	raw_spin_unlock_irqrestore(&iommu->lock, irqflags);
 	return iova;
 }
 

@@ -67,7 +67,8 @@ static void vector_flow(struct irq_desc *desc)
 {
 	struct pciem_vector *v = irq_data_get_irq_chip_data(irq_desc_get_irq_data(desc));
 
-	pciem_irq_enter(READ_ONCE(v->fired));
+	/* It may have been freed while it was on its way; who handles it knows. */
+	pciem_irq_enter(v ? READ_ONCE(v->fired) : 0);
 	handle_edge_irq(desc);
 	pciem_irq_leave();
 }
