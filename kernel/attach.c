@@ -70,14 +70,38 @@ struct pciem_func *pciem_attach_func(struct pci_bus *bus, unsigned int devfn)
 
 /* --------------------------------------------------------------------------- pci_ops */
 
-static struct pci_ops *original_ops(struct pci_bus *bus)
+static struct pci_ops *original_of(const struct pci_bus *bus)
 {
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(host_buses); i++)
 		if (READ_ONCE(host_buses[i].bus) == bus)
 			return host_buses[i].original;
-	return bus->ops;
+	return NULL;
+}
+
+/* A bus has the ops of the one above it, as they were when it was found. */
+static struct pci_ops *original_ops(const struct pci_bus *bus)
+{
+	struct pci_ops *ops = NULL;
+
+	for (; bus && !ops; bus = bus->parent)
+		ops = original_of(bus);
+	return ops;
+}
+
+static int host_read(struct pci_bus *bus, unsigned int devfn, int where, int size, u32 *val)
+{
+	struct pci_ops *ops = original_ops(bus);
+
+	return ops ? ops->read(bus, devfn, where, size, val) : PCIBIOS_DEVICE_NOT_FOUND;
+}
+
+static int host_write(struct pci_bus *bus, unsigned int devfn, int where, int size, u32 val)
+{
+	struct pci_ops *ops = original_ops(bus);
+
+	return ops ? ops->write(bus, devfn, where, size, val) : PCIBIOS_DEVICE_NOT_FOUND;
 }
 
 static int attach_read(struct pci_bus *bus, unsigned int devfn, int where, int size, u32 *val)
@@ -87,7 +111,7 @@ static int attach_read(struct pci_bus *bus, unsigned int devfn, int where, int s
 	struct pciem_func *f;
 
 	if (!b)
-		return original_ops(bus)->read(bus, devfn, where, size, val);
+		return host_read(bus, devfn, where, size, val);
 	*val = ~0U;
 	f = b->slot->func[PCI_FUNC(devfn)];
 	if (f)
@@ -103,7 +127,7 @@ static int attach_write(struct pci_bus *bus, unsigned int devfn, int where, int 
 	struct pciem_func *f;
 
 	if (!b)
-		return original_ops(bus)->write(bus, devfn, where, size, val);
+		return host_write(bus, devfn, where, size, val);
 	f = b->slot->func[PCI_FUNC(devfn)];
 	if (f)
 		ret = pciem_config_write(f, where, size, _RET_IP_, val);
@@ -144,13 +168,24 @@ static int host_bus_hook(struct pci_bus *bus)
 	return 0;
 }
 
+/* Buses that were found below it meanwhile, too. */
+static void host_bus_restore(struct pci_bus *bus, struct host_bus *h)
+{
+	struct pci_bus *child;
+
+	if (bus->ops == &h->ops)
+		pci_bus_set_ops(bus, h->original);
+	list_for_each_entry(child, &bus->children, node)
+		host_bus_restore(child, h);
+}
+
 static void host_bus_unhook(struct pci_bus *bus)
 {
 	struct host_bus *h = host_bus_entry(bus);
 
 	if (--h->users)
 		return;
-	pci_bus_set_ops(bus, h->original);
+	host_bus_restore(bus, h);
 	put_device(&bus->dev);
 }
 
@@ -250,6 +285,8 @@ int pciem_attach(struct pciem_bridge *b)
 		rcu_assign_pointer(attached[slot->id], b);
 		WRITE_ONCE(nr_attached, nr_attached + 1);
 		err = attach_scan(b);
+	}
+	if (!err) {
 		slot->domain = pci_domain_nr(b->bus);
 		slot->bus = b->bus->number;
 		slot->device = b->device;
@@ -266,7 +303,6 @@ void pciem_attach_start(struct pciem_bridge *b)
 
 	for (i = 0; i < PCIEM_MAX_FUNCTIONS; i++) {
 		pdev = b->slot->func[i] ? b->slot->func[i]->pdev : NULL;
-		/* A rescan of the bus may have added it since it was registered. */
 		if (pdev && !pdev->match_driver)
 			pci_bus_add_device(pdev);
 	}

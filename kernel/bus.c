@@ -20,7 +20,8 @@ static struct pciem_bridge *bridge_of(struct pci_bus *bus)
 
 static struct pciem_func *bridge_func(struct pci_bus *bus, unsigned int devfn)
 {
-	if (pci_is_root_bus(bus) || PCI_SLOT(devfn))
+	/* A bus behind a function is one only because the owner's header says so. */
+	if (pci_is_root_bus(bus) || !pci_is_root_bus(bus->parent) || PCI_SLOT(devfn))
 		return NULL;
 	return bridge_of(bus)->slot->func[PCI_FUNC(devfn)];
 }

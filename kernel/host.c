@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The PCI domain of a slot: a host bridge with a root port and the slot's functions
- * below it, or (attach.c) a place on a bus of the host's. REGISTER scans it and claims the addresses that bridge.c programmed; START
- * lets drivers bind; removal takes it all off the bus again.
+ * below it, or (attach.c) a place on a bus of the host's. REGISTER scans it and claims
+ * the addresses that bridge.c programmed; START lets drivers bind; removal takes it all
+ * off the bus again.
  *
  * A pci_dev may outlive its removal for as long as somebody holds it, so the bridge
  * is reference-counted, and the slot and the module stay until it is gone.
@@ -41,6 +42,7 @@ static void bridge_free(struct pciem_bridge *b)
 	}
 	ida_free(&domains, b->sysdata.domain);
 	kfree(b);
+	atomic_dec_return_release(&slot->bridges);
 	pciem_slot_put(slot);
 	module_put(THIS_MODULE);
 }
@@ -107,6 +109,7 @@ static struct pciem_bridge *bridge_alloc(struct pciem_slot *slot)
 		.flags = IORESOURCE_BUS,
 	};
 	pciem_slot_get(slot);
+	atomic_inc(&slot->bridges);
 	__module_get(THIS_MODULE);
 	b->slot = slot;
 	return b;
@@ -281,9 +284,13 @@ static int own_bus(struct pciem_bridge *b)
 
 int pciem_bus_register(struct pciem_slot *slot)
 {
-	struct pciem_bridge *b = bridge_alloc(slot);
+	struct pciem_bridge *b;
 	int err;
 
+	/* Of an attempt that failed: somebody still holds its device, and it frees what the functions have when it goes. */
+	if (atomic_read_acquire(&slot->bridges))
+		return -EBUSY;
+	b = bridge_alloc(slot);
 	if (IS_ERR(b))
 		return PTR_ERR(b);
 	slot->bridge = b;
@@ -297,8 +304,21 @@ int pciem_bus_register(struct pciem_slot *slot)
 	if (!err)
 		return 0;
 	bridge_unplug(b);
+	/* It may be about to use what is freed now. */
+	pciem_seq_stop(slot);
 	bridge_drop(slot);
 	return err;
+}
+
+/* A rescan may have added it since it was registered; a driver that looked at it then may have found nothing yet. */
+static void offer_again(struct pciem_slot *slot)
+{
+	int i;
+
+	for (i = 0; i < PCIEM_MAX_FUNCTIONS; i++)
+		if (slot->func[i] && slot->func[i]->pdev && slot->func[i]->pdev->match_driver &&
+		    device_attach(&slot->func[i]->pdev->dev) < 0)
+			pci_warn(slot->func[i]->pdev, "its driver refuses it\n");
 }
 
 void pciem_bus_start(struct pciem_slot *slot)
@@ -306,10 +326,13 @@ void pciem_bus_start(struct pciem_slot *slot)
 	struct pciem_bridge *b = slot->bridge;
 
 	pci_lock_rescan_remove();
-	if (b && b->bus && slot->attach)
-		pciem_attach_start(b);
-	else if (b && b->bus)
-		pci_bus_add_devices(b->bus);
+	if (b && b->bus) {
+		offer_again(slot);
+		if (slot->attach)
+			pciem_attach_start(b);
+		else
+			pci_bus_add_devices(b->bus);
+	}
 	pci_unlock_rescan_remove();
 }
 

@@ -377,6 +377,7 @@ struct pciem_slot {
 	struct pciem_func *func[PCIEM_MAX_FUNCTIONS];	/* set in state NEW, constant afterwards */
 	struct pciem_stream stream;
 	struct pciem_bridge *bridge;
+	atomic_t bridges;				/* that are not freed: of a REGISTER that failed one may be left */
 	u32 dma_mode;					/* PCIEM_DMA_MODE_*; set in state NEW, constant afterwards */
 	struct pciem_injector injector;
 	struct pciem_seq *seq;				/* set before START, constant until freed */

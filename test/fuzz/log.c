@@ -14,7 +14,7 @@ static int kmsg = -1;
 static const char *const complaints[] = {
 	"KASAN:", "UBSAN:", "WARNING:", "BUG:", "Oops", "general protection", "refcount_t:", "list_add corruption", "list_del corruption",
 	"possible circular", "possible recursive", "inconsistent lock state", "suspicious RCU", "bad unlock balance", "non-static key",
-	"INFO: task", "detected stall", "self-detected", "ODEBUG:", "Objects remaining", "nobody cared", "new suspected memory leaks",
+	"INFO: task", "cannot create duplicate", "detected stall", "self-detected", "ODEBUG:", "Objects remaining", "nobody cared", "new suspected memory leaks",
 };
 
 void log_open(void)
