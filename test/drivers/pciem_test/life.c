@@ -161,9 +161,16 @@ static void life_error_resume(struct pci_dev *pdev)
 }
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+/* The only one that Linux calls without the device's lock: the driver may be on its way in, or out. */
 static void life_correctable(struct pci_dev *pdev)
 {
-	((struct test_device *)pci_get_drvdata(pdev))->life.correctable++;
+	struct test_device *dev;
+
+	device_lock(&pdev->dev);
+	dev = pdev->dev.driver ? pci_get_drvdata(pdev) : NULL;
+	if (dev)
+		dev->life.correctable++;
+	device_unlock(&pdev->dev);
 }
 #endif
 
