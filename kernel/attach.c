@@ -242,6 +242,9 @@ static int assign_bars(struct pciem_func *f)
 
 		if (!f->bar[i].size)
 			continue;
+		/* The owner may have changed the masks since. */
+		if (resource_size(res) != f->bar[i].size)
+			return -EINVAL;
 		err = res->parent ? 0 : pci_assign_resource(f->pdev, i);
 		if (err)
 			return err;

@@ -73,13 +73,24 @@ static void bridge_released(struct pci_host_bridge *host)
 	pciem_bridge_put(b);
 }
 
+static bool domain_is_taken(int domain)
+{
+	bool taken;
+
+	/* The walk over the root buses holds none of them. */
+	pci_lock_rescan_remove();
+	taken = pci_find_bus(domain, PCIEM_ROOT_BUS);
+	pci_unlock_rescan_remove();
+	return taken;
+}
+
 static int domain_alloc(void)
 {
 	int domain, first = DOMAIN_FIRST;
 
 	for (;;) {
 		domain = ida_alloc_range(&domains, first, DOMAIN_LAST, GFP_KERNEL);
-		if (domain < 0 || !pci_find_bus(domain, PCIEM_ROOT_BUS))
+		if (domain < 0 || !domain_is_taken(domain))
 			return domain;
 		ida_free(&domains, domain);
 		first = domain + 1;
@@ -160,8 +171,11 @@ static int check_scan(struct pciem_slot *slot)
 			return -EINVAL;
 		}
 		for (j = 0; j <= PCIEM_MAX_BARS; j++) {
-			if (!f->bar[j].size || (f->pdev->resource[j].parent &&
-						f->pdev->resource[j].start == f->bar[j].window))
+			const struct resource *res = &f->pdev->resource[j];
+
+			/* The size, too: the owner may have changed the masks meanwhile. */
+			if (!f->bar[j].size || (res->parent && res->start == f->bar[j].window &&
+						resource_size(res) == f->bar[j].size))
 				continue;
 			pci_err(f->pdev, "BAR %d could not be claimed at %#llx\n", j,
 				f->bar[j].window);
