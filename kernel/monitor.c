@@ -48,22 +48,19 @@ enum pciem_room pciem_monitor_room(struct pciem_monitor *m, u32 len, bool may_sl
 	if (used > m->size)
 		return PCIEM_ROOM_NEVER;
 	if (used <= m->size / 2)
-		m->given_up = m->abandoned = false;
+		m->given_up = false;
 	if (m->lost_pending)
 		len += sizeof(struct pciem_record);
 	if (may_sleep)
 		len += RESERVE(m->size);
 	if (m->size - used >= len)
 		return PCIEM_ROOM;
-	if (m->lossy || m->abandoned)
-		return PCIEM_ROOM_NEVER;
-	return m->given_up && !may_sleep ? PCIEM_ROOM_NEVER : PCIEM_ROOM_WAIT;
+	return m->lossy || m->given_up ? PCIEM_ROOM_NEVER : PCIEM_ROOM_WAIT;
 }
 
-void pciem_monitor_give_up(struct pciem_monitor *m, bool may_sleep)
+void pciem_monitor_give_up(struct pciem_monitor *m)
 {
 	m->given_up = true;
-	m->abandoned |= may_sleep;
 }
 
 void pciem_monitor_waited(struct pciem_monitor *m, u64 ns)

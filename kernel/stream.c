@@ -10,8 +10,8 @@
  * Back-pressure: a reader without room is waited for before a number is given, so
  * that a wait cannot reorder anything. Who may not sleep finds a part of a monitor's
  * ring that others leave free, then waits 10 ms at most; a reader that let that expire
- * is not waited for there again until it has drained: otherwise a stopped reader would
- * cost 10 ms for each access of the driver.
+ * is not waited for again until it has drained: otherwise a stopped reader would cost
+ * 10 ms for each access of the driver.
  */
 #include <linux/delay.h>
 #include <linux/rculist.h>
@@ -22,7 +22,7 @@
 
 #define ATOMIC_WAIT_NS	(10ULL * NSEC_PER_MSEC)
 /* The device is leaving: what it still has to say may not keep it for ever. */
-#define GONE_WAIT_NS	(30ULL * NSEC_PER_SEC)
+#define GONE_WAIT_NS	(5ULL * NSEC_PER_SEC)
 /* The dead owner's own monitors look alive until its files are closed, after ours. */
 #define ORPHAN_WAIT_NS	(1ULL * NSEC_PER_SEC)
 
@@ -119,7 +119,7 @@ static bool stream_must_wait(struct pciem_stream *s, const struct pciem_txn *txn
 		if (!m->orphan)
 			p->gone_limit = GONE_WAIT_NS;
 		if (p->expired)
-			pciem_monitor_give_up(m, p->may_sleep);
+			pciem_monitor_give_up(m);
 	}
 	return wait && !p->over;
 }

@@ -32,8 +32,7 @@ struct pciem_monitor {
 	u64 kinds;
 	u64 wake_at;			/* the reader wants to know of so many bytes */
 	bool lossy;
-	bool given_up;			/* until it has drained, not waited for where the driver may not sleep ... */
-	bool abandoned;			/* ... nor anywhere */
+	bool given_up;			/* not waited for until it has drained */
 	bool orphan;			/* its reader is the process that closed the device */
 	pid_t creator;
 	u64 producer;			/* the kernel's own copy: the page's is for the reader */
@@ -50,7 +49,7 @@ struct pciem_monitor {
 bool pciem_monitor_wants(const struct pciem_monitor *m, const struct pciem_record *rec);
 /* Who may sleep leaves a reserve to those who may not. */
 enum pciem_room pciem_monitor_room(struct pciem_monitor *m, u32 len, bool may_sleep);
-void pciem_monitor_give_up(struct pciem_monitor *m, bool may_sleep);
+void pciem_monitor_give_up(struct pciem_monitor *m);
 void pciem_monitor_waited(struct pciem_monitor *m, u64 ns);
 /* Places rec, and the record of what was lost before it. NULL: no room, counted. */
 struct pciem_record *pciem_monitor_reserve(struct pciem_monitor *m, const struct pciem_record *rec);
