@@ -115,7 +115,11 @@ class Recording {
     const { control, sink } = this
     this.#lookedAt = now
     const log = control.log?.() ?? []
-    control.triggers?.log(log)
+    if (control.triggers?.pulled === undefined) {
+      control.triggers?.log(log)
+      // What the kernel complains of has happened, but may be in no record that was taken.
+      if (control.triggers?.pulled !== undefined) this.#drainAll()
+    }
     sink.notes({ log, comms: control.comms?.take() ?? [] })
     sink.flush()
   }

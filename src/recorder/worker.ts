@@ -52,7 +52,7 @@ const alwaysRecorded: readonly EventKind[] = ['bind', 'unbind', 'remove', 'mark'
 
 function main(port: MessagePort, task: WorkerTask): void {
   const monitors: Monitor[] = []
-  const log = new Kmsg()
+  let log: Kmsg | undefined
   let sink: Sink | undefined
   const say = (message: WorkerMessage): void => port.postMessage(message)
   try {
@@ -61,6 +61,9 @@ function main(port: MessagePort, task: WorkerTask): void {
     const kinds = recordedKinds(task.filter)
     const options = { ringSize: task.ringSize, lossy: task.lossy, batch: true, kinds: kinds?.map((kind) => kindNumbers[kind]) ?? [] }
     for (const { slot } of task.slots) monitors.push(monitorSlot(slot, options))
+    // Later than the monitors: of what a line is about, there is a record.
+    const kmsg = new Kmsg()
+    log = kmsg
     const next = (): RecorderCommand | undefined => receiveMessageOnPort(port)?.message as RecorderCommand | undefined
     const marked = (id: number): void => say({ type: 'marked', id })
     // From here on everything is being recorded, and only now: the header shows how things stood before it.
@@ -90,7 +93,7 @@ function main(port: MessagePort, task: WorkerTask): void {
         driverFacts,
         triggers,
         comms: new Comms(),
-        log: () => log.read(linesOfLook),
+        log: () => kmsg.read(linesOfLook),
         wait: (timeoutMs) => void binding.wait(monitors.filter(({ closed }) => !closed).map(({ fd }) => fd), timeoutMs),
       },
     )
@@ -101,7 +104,7 @@ function main(port: MessagePort, task: WorkerTask): void {
     // At once: a driver may be waiting for room in a monitor's ring.
     for (const monitor of monitors) monitor.close()
     sink?.close()
-    log.close()
+    log?.close()
   }
 }
 

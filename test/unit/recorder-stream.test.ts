@@ -197,6 +197,18 @@ describe('a recording', () => {
     const control = { triggers: new Triggers(['iommu-fault', 'oops']), log: () => log }
     expect(recordFeeds([new Feed(sampleRecords(), 1, false)], fileSink('oops.pciem'), control).reason).toBe('trigger: oops')
   })
+
+  it('has what the kernel complains of, though it came between two looks', () => {
+    const feed = new Feed(sampleRecords(), sampleRecords().length, false)
+    const log = () => {
+      // the driver's accesses, then its warning
+      feed.wait()
+      return [{ time: 1n, level: 4, text: 'WARNING: CPU: 0 PID: 7 at drivers/nvme/host/pci.c:1' }]
+    }
+    const { reason, events } = recordFeeds([feed], fileSink('between.pciem'), { triggers: new Triggers(['oops']), log })
+    expect(reason).toBe('trigger: oops')
+    expect(events).toBe(recordFeeds([new Feed(sampleRecords(), 1, true)], fileSink('all.pciem')).events)
+  })
 })
 
 /** Nothing that compression could make short work of. */

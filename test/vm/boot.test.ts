@@ -94,6 +94,6 @@ describe('pciem vm', () => {
   test('says why the module was not loaded', async () => {
     const { status, stderr } = await vm(['--smp', '1', '--module', join(projectRoot, 'package.json'), '--', 'true'])
     expect(status).toBe(70)
-    expect(stderr).toMatch(/^pciem: the guest's set-up failed: insmod .*package.json: Exec format error$/m)
+    expect(stderr).toMatch(/^pciem: the guest's set-up failed: insmod .*package.json: Exec format error; its log is in .*\.log$/m)
   })
 })
