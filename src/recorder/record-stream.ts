@@ -68,7 +68,7 @@ class Recording {
   }
 
   run(): TraceTotals {
-    const { sources, sink, control } = this
+    const { sink, control } = this
     for (;;) {
       const taken = this.#drain()
       const now = performance.now()
@@ -77,16 +77,20 @@ class Recording {
       control.progress(sink, this.#lost())
       for (let command = control.next(); command; command = control.next()) {
         this.#drainAll()
-        if (command.type === 'stop') return this.#finish(command.reason)
+        if (command.type === 'stop') return this.#finish(this.#gone() ? 'removed' : command.reason)
         sink.mark(command.text)
         control.marked(command.id)
       }
       const pulled = control.triggers?.pulled
       if (pulled !== undefined) return this.#finish(`trigger: ${pulled}`)
       if (full !== undefined) return this.#finish(full)
-      if (sources.every(({ source }) => source.closed)) return this.#finish('removed')
+      if (this.#gone()) return this.#finish('removed')
       if (taken === 0) control.wait(Math.max(0, this.#lookedAt + lookEveryMs - performance.now()))
     }
+  }
+
+  #gone(): boolean {
+    return this.sources.every(({ source }) => source.closed)
   }
 
   #drain(): number {
