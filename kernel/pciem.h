@@ -345,7 +345,7 @@ int pciem_seq_start(struct pciem_slot *slot, const struct pciem_seq_start *arg);
 int pciem_seq_push(struct pciem_slot *slot, const struct pciem_seq_push *arg);
 int pciem_seq_status(struct pciem_slot *slot, struct pciem_seq_status *arg);
 bool pciem_seq_owes_deassert(struct pciem_slot *slot);	/* an INTx deassertion is only waiting for its turn */
-void pciem_seq_stop(struct pciem_slot *slot);	/* removal: no more actions; waits for timers */
+void pciem_seq_stop(struct pciem_slot *slot);	/* removal, or a REGISTER that failed: no more actions; waits for timers */
 void pciem_seq_free(struct pciem_slot *slot);
 
 /* --------------------------------------------------------------- slot.c, ioctl.c, main.c */
