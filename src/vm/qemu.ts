@@ -132,11 +132,17 @@ function shares({ work }: Machine): string[] {
 /** A comma separates QEMU's options; it is written twice to mean itself. */
 const comma = (path: string): string => path.replaceAll(',', ',,')
 
+/**
+ * A kernel that boots patches its hottest code hundreds of times, and an emulator with a thread for each CPU can translate an
+ * instruction while another CPU replaces it, and go on with the old one (`Oops: int3`). So the others are started by our init.
+ */
+const firstProcessorAlone = ({ smp }: Machine): string[] => (smp > 1 ? ['maxcpus=1', 'noreplace-smp'] : [])
+
 function kernelParameters(machine: Machine): string[] {
   return [
     ...['console=ttyS0,115200', 'loglevel=8', 'printk.devkmsg=on'],
     ...['panic=-1', 'rdinit=/init', 'cryptomgr.notests', '8250.nr_uarts=8', 'rcupdate.rcu_expedited=1', 'no_timer_check'],
-    ...(machine.accelerator === 'tcg' ? ['tsc=reliable'] : []),
+    ...(machine.accelerator === 'tcg' ? ['tsc=reliable', ...firstProcessorAlone(machine)] : []),
     ...(machine.iommu ? ['intel_iommu=on'] : []),
     ...(machine.deterministic ? ['random.trust_cpu=off', 'random.trust_bootloader=off', 'nokaslr', 'norandmaps'] : []),
     ...machine.append,

@@ -58,6 +58,17 @@ describe('QEMU', () => {
     expect(qemuArguments({ ...machine, work: '/a,b' })).toContain('local,id=work,path=/a,,b,security_model=none,multidevs=remap')
     expect(qemuArguments(machine).join(' ')).not.toContain('id=work')
   })
+
+  test('that emulates several CPUs boots on the first alone', () => {
+    const kernel = { release: '6.12.1', image: '/k', modules: '/m' }
+    const parameters = (accelerator: 'tcg' | 'kvm', smp: number): string => {
+      const words = qemuArguments({ kernel, initramfs: '/i', accelerator, smp, memory: '1G', append: [], devices: [] })
+      return words[words.indexOf('-append') + 1] as string
+    }
+    expect(parameters('tcg', 2)).toContain('maxcpus=1')
+    expect(parameters('tcg', 1)).not.toContain('maxcpus')
+    expect(parameters('kvm', 2)).not.toContain('maxcpus')
+  })
 })
 
 describe('a deterministic machine', () => {

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,6 +146,32 @@ static void mount_kernel_file_systems(void)
 	symlink("/proc/self/fd/2", "/dev/stderr");
 }
 
+/*
+ * An emulated machine boots on its first CPU alone (see the launcher's kernel parameters). A CPU that starts measures
+ * its delay loop by this one's ticks, and they would stop if this one were idle.
+ */
+static void raise_processors(void)
+{
+	char path[64];
+	pid_t busy = -1;
+	int fd;
+
+	for (int cpu = 1;; cpu++) {
+		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+		if (fd < 0)
+			break;
+		if (busy < 0 && (busy = fork()) == 0)
+			for (;;)
+				;
+		if (write(fd, "1", 1) < 0)
+			fail("cannot start CPU %d: %s", cpu, strerror(errno));
+		close(fd);
+	}
+	if (busy > 0)
+		kill(busy, SIGKILL);
+}
+
 static void raise_loopback(void)
 {
 	struct ifreq request = { .ifr_name = "lo" };
@@ -194,6 +221,7 @@ void guest_setup(const char *strings, size_t length)
 	if (!batch_mode())
 		enter_root();
 	mount_kernel_file_systems();
+	raise_processors();
 	if (*work && !batch_mode()) {
 		make_path(work);
 		must_mount("work", work, "9p", 0, NINEP_OPTIONS ",cache=none");
