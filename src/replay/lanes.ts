@@ -11,16 +11,19 @@ export const MAX_LANES = 1024
 export class LaneAllocator {
   readonly #limit: number
   readonly #lanes = new Map<number, number>()
+  #last: { context: number; lane: number } | undefined
 
   constructor(limit: number = MAX_LANES) {
     this.#limit = limit
   }
 
   laneOf(context: number): number {
+    if (this.#last?.context === context) return this.#last.lane
     const lane = this.#lanes.get(context) ?? this.#free()
     // re-inserting keeps the map in order of last use
     this.#lanes.delete(context)
     this.#lanes.set(context, lane)
+    this.#last = { context, lane }
     return lane
   }
 

@@ -1,19 +1,15 @@
 // SPDX-License-Identifier: MIT
 import type { TraceEvent } from '../trace/event.js'
+import { Recent } from './recent.js'
 
-// A device acts on accesses that it took from its ring lately.
-const REMEMBERED = 65_536
 const MOST_US = 0xffff_ffff
 
 /** When driver accesses came in the recording, so that a replay can keep the gaps behind them. */
 export class Pace {
-  readonly #times = new Map<bigint, bigint>()
+  readonly #times = new Recent()
 
   note({ seq, time }: TraceEvent): void {
     this.#times.set(seq, time)
-    if (this.#times.size <= REMEMBERED) return
-    const [oldest] = this.#times.keys()
-    if (oldest !== undefined) this.#times.delete(oldest)
   }
 
   /** Microseconds from an action's cause to the action; 0 if it has none that is remembered. */
