@@ -234,7 +234,7 @@ int pciem_trap_init(void);		/* hooks in place, self-test passed */
 void pciem_trap_exit(void);		/* waits until nobody is inside */
 int pciem_trap_selftest(void);		/* maps a window of our own, accesses it in every way; at load and at each START */
 
-/* ----------------------------------------------------- config.c, caps.c, caps_list.c */
+/* ------------------------------------- config.c, config_call.c, caps.c, caps_list.c */
 struct pciem_config_space {
 	u8 value[PCIEM_CONFIG_SIZE];
 	u8 writable[PCIEM_CONFIG_SIZE];

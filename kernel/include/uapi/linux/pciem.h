@@ -603,7 +603,7 @@ struct pciem_dma_maps {
  * fits the cursor of any lane (its own last lane first). Device actions stand in
  * one queue, in order; an action runs when every expected access with a
  * lower index has been matched, or, once hold_ns have passed with no progress,
- * when its cause has been.
+ * when its cause has been. A REGISTER that fails with a sequence in place is the end of both.
  */
 #define PCIEM_SEQ_EXPECT_CFG_WRITE	1	/* addr: register, value under mask */
 #define PCIEM_SEQ_EXPECT_MMIO_READ	2	/* value: the answer */
