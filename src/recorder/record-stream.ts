@@ -81,8 +81,7 @@ class Recording {
         sink.mark(command.text)
         control.marked(command.id)
       }
-      const pulled = control.triggers?.pulled
-      if (pulled !== undefined) return this.#finish(`trigger: ${pulled}`)
+      if (control.triggers?.pulled !== undefined) return this.#finish('trigger')
       if (full !== undefined) return this.#finish(full)
       if (this.#gone()) return this.#finish('removed')
       if (taken === 0) control.wait(Math.max(0, this.#lookedAt + lookEveryMs - performance.now()))
@@ -130,10 +129,11 @@ class Recording {
 
   #finish(reason: string): TraceTotals {
     this.#look(performance.now())
+    const pulled = this.control.triggers?.pulled
     // Losses behind the last record have no record of their own.
     const untold = this.#lost() - this.#toldLost
     if (untold > 0n) this.sink.lost(untold)
-    return this.sink.end(reason)
+    return this.sink.end(pulled === undefined ? reason : `trigger: ${pulled}`)
   }
 
   #lost(): bigint {

@@ -209,6 +209,17 @@ describe('a recording', () => {
     expect(reason).toBe('trigger: oops')
     expect(events).toBe(recordFeeds([new Feed(sampleRecords(), 1, true)], fileSink('all.pciem')).events)
   })
+
+  it('ends with the trigger, though its command ended with it and the log was read last', () => {
+    let logged = false
+    const log = () => (logged ? [{ time: 1n, level: 1, text: 'BUG: kernel NULL pointer dereference, address: 0000000000000000' }] : [])
+    const next = () => {
+      logged = true
+      return { type: 'stop', reason: 'stopped' } as const
+    }
+    const { reason } = recordFeeds([new Feed(sampleRecords(), 1, false)], fileSink('last.pciem'), { triggers: new Triggers(['oops']), log, next })
+    expect(reason).toBe('trigger: oops')
+  })
 })
 
 /** Nothing that compression could make short work of. */

@@ -16,6 +16,7 @@
  *   runtime put|get		let the device sleep, and use it again
  *   others stay			in a suspend of the machine
  *   warn				WARN about what the ID register holds
+ *   oops				follow a NULL pointer after reading it; the lock stays taken
  *   bench N
  *
  * A command runs under dev->lock and may be interrupted by no other.
@@ -43,6 +44,15 @@ static int test_warn(struct test_device *dev, int argc, char **argv)
 	return 0;
 }
 
+/* What a driver does that does not look whether it got what it asked for. */
+static int test_oops(struct test_device *dev, int argc, char **argv)
+{
+	const u32 *missing = NULL;
+
+	OPTIMIZER_HIDE_VAR(missing);
+	return readl(dev->bar + EDU_ID) == READ_ONCE(*missing);
+}
+
 static const struct {
 	const char *name;
 	int (*run)(struct test_device *dev, int argc, char **argv);
@@ -61,6 +71,7 @@ static const struct {
 	{ "runtime", test_runtime },
 	{ "others", test_others },
 	{ "warn", test_warn },
+	{ "oops", test_oops },
 	{ "bench", test_bench },
 };
 
