@@ -75,7 +75,7 @@ export interface CompileSummary {
 const OPTIONAL_RUN = 60
 
 /** Equal reads of one register; `began`: when the last of them that has a step came, `ended`: when the last one did. */
-type Run = { bar: number; offset: number; width: number; value: bigint; index: bigint; length: number; began: bigint; ended: bigint }
+type Run = { func: number; bar: number; offset: number; width: number; value: bigint; index: bigint; length: number; began: bigint; ended: bigint }
 
 /** Compiles events one by one; `index` of a step is the event's place in the trace, from 1. */
 export class Compiler {
@@ -234,7 +234,7 @@ export class Compiler {
     const request = event.kind === 'mmio-read-request'
     const folding = this.#options.match !== 'exact'
     const run = this.#runs.get(event.context)
-    const polled = folding && run !== undefined && !request && run.bar === bar && run.offset === offset && run.width === event.width
+    const polled = folding && run !== undefined && !request && run.func === event.func && run.bar === bar && run.offset === offset && run.width === event.width
     const again = polled && run.value === event.value
     if (again && !(event.flags & flagCoalesced)) {
       this.summary.foldedReads++
@@ -253,7 +253,7 @@ export class Compiler {
       this.#open.set(event.seq, step)
       this.#runs.delete(event.context)
     } else {
-      this.#runs.set(event.context, { bar, offset, width: event.width, value: event.value, index, length, began: event.time, ended: event.time })
+      this.#runs.set(event.context, { func: event.func, bar, offset, width: event.width, value: event.value, index, length, began: event.time, ended: event.time })
     }
   }
 

@@ -42,6 +42,14 @@ describe('driver accesses', () => {
     expect(summary.foldedReads).toBe(4)
   })
 
+  test('equal reads of two functions are no run', () => {
+    const recording = new Recording()
+    recording.read(0x1c, 0)
+    recording.read(0x1c, 0, { func: 1 })
+    recording.read(0x1c, 0, { func: 1 })
+    expect(compile(recording).steps.map(({ func, index }) => ({ func, index }))).toEqual([{ func: 0, index: 1n }, { func: 1, index: 2n }])
+  })
+
   test('a write that moves a ring index may come in more or fewer pieces, unless each access must be as recorded', () => {
     const recording = new Recording()
     recording.write(0x24, 0x001f001f)
