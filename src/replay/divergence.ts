@@ -39,7 +39,7 @@ export function divergenceOf(status: SeqStatus, surroundings: Surroundings): Div
   }
 }
 
-/** A mapping that the driver left behind; `mapped` and `unmapped` are its counterpart's places in the recording. */
+/** A mapping that the driver left behind, and where its counterpart is in the recording: the seq that maps it, the place that unmaps it. */
 export function leakOf(left: LedgerEntry, place: { mapped?: bigint; unmapped?: bigint }, surroundings: Surroundings): Divergence {
   const { iova, length, direction, coherent, func } = left
   return {

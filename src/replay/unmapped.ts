@@ -46,7 +46,7 @@ export function leftMapped(live: readonly LedgerEntry[], recorded: readonly Ledg
   return live.find(({ kind }) => count(live, kind) > count(recorded, kind))
 }
 
-/** Where the recording maps the counterpart of `left` and where it takes it down: places from 1. */
+/** The recording's mapping of the counterpart of `left`, by its seq, and where it is taken down, as a place from 1. */
 export function counterpartOf(left: LedgerEntry, events: Iterable<TraceEvent>): { mapped?: bigint; unmapped?: bigint } {
   const ledger = new MappingLedger()
   let index = 0n
@@ -60,7 +60,7 @@ export function counterpartOf(left: LedgerEntry, events: Iterable<TraceEvent>): 
     if (found || event.kind !== 'dma-map') continue
     ledger.take(event)
     found = ledger.list().find(({ kind, nth, seq }) => kind === left.kind && nth === left.nth && seq === event.seq)
-    if (found) mapped = index
+    if (found) mapped = event.seq
   }
   return mapped === undefined ? {} : { mapped }
 }

@@ -90,7 +90,7 @@ export interface Divergence {
   actualBytes: Uint8Array
   /** why a device action was refused: a word of the trace's fault kinds */
   fault?: string
-  /** what was left mapped; `event` is where the recording maps it */
+  /** what was left mapped; `mappedAt` is the seq of its counterpart's dma-map in the recording */
   left?: { iova: bigint; length: bigint; direction: string; coherent: boolean; mappedAt?: bigint }
   cpu: number
   pid: number

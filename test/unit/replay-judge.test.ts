@@ -24,7 +24,9 @@ describe('mappings that are left', () => {
     const live = leftOf(maps(['dma-map', 0x9000n, 64n], ['dma-map', 0x5000n, 64n], ['dma-unmap', 0x9000n, 64n]))
     const left = leftMapped(live, leftOf(recorded))
     expect(left).toMatchObject({ iova: 0x5000n, length: 64n, direction: 'from-device', nth: 1 })
-    expect(counterpartOf(left as NonNullable<typeof left>, recorded.events)).toEqual({ mapped: 2n, unmapped: 4n })
+    // a report names events by their seq, which is no place in a trace that was cut out of a longer one
+    const cut = recorded.events.map((event) => ({ ...event, seq: event.seq + 100n }))
+    expect(counterpartOf(left as NonNullable<typeof left>, cut)).toEqual({ mapped: 102n, unmapped: 4n })
   })
 
   test('are no leak where the recording leaves as many of that kind', () => {
