@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, it } from 'vitest'
 import { Compiler } from '../../src/replay/compile.js'
-import { applyMutation } from '../../src/replay/mutate/apply.js'
+import { applyMutation, mutatedUuid } from '../../src/replay/mutate/apply.js'
 import { type Mutation, type MutationKind, mutationKinds, planOf } from '../../src/replay/mutate/plan.js'
 import { type TraceEvent, contextOf, flagCoalesced } from '../../src/trace/event.js'
 import * as uapi from '../../src/uapi.js'
@@ -52,6 +52,14 @@ describe('the plan', () => {
 })
 
 describe('a mutated trace', () => {
+  it('has the same uuid each time it is made, so that an interrupted run knows it again', () => {
+    const { uuid } = header()
+    expect(mutatedUuid(uuid, only('flip'))).toBe(mutatedUuid(uuid, { ...only('flip') }))
+    const others = [...plan().map((mutation) => mutatedUuid(uuid, mutation)), mutatedUuid(`1${uuid.slice(1)}`, only('flip')), uuid]
+    expect(new Set(others).size).toBe(plan().length + 2)
+    expect(others.filter((one) => !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(one))).toEqual([])
+  })
+
   it('has its own numbers, which its causes and handlers follow', () => {
     for (const mutation of plan()) {
       const result = applyMutation(events, mutation)

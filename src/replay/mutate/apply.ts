@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // A trace with one thing wrong in it. It is an ordinary trace: its events are numbered anew, and what is caused by them follows.
+import { createHash } from 'node:crypto'
 import { type TraceEvent, contextInstanceMask, contextOf, contextShift, flagCoalesced } from '../../trace/event.js'
 import { allOnes } from '../compile.js'
 import type { Mutation } from './plan.js'
@@ -8,6 +9,12 @@ import type { Mutation } from './plan.js'
 /** The events of the mutated trace; those given stay as they are. */
 export function applyMutation(events: readonly TraceEvent[], mutation: Mutation): TraceEvent[] {
   return renumbered(mutated(events, mutation))
+}
+
+/** The uuid of that mutation of the trace `uuid`: the same each time, so that what is known of it is found again. RFC 9562, version 8. */
+export function mutatedUuid(uuid: string, mutation: Mutation): string {
+  const hash = createHash('sha256').update(JSON.stringify([uuid, mutation])).digest('hex')
+  return hash.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, '$1-$2-8$3-8$4-$5')
 }
 
 function mutated(events: readonly TraceEvent[], { kind, place, at }: Mutation): TraceEvent[] {

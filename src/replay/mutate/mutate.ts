@@ -2,7 +2,6 @@
 //
 // What if the device misbehaved? Plays a recording with one thing wrong in it, many times over, and keeps for each way in
 // which the driver broke a trace that breaks it again.
-import { randomUUID } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,7 +15,7 @@ import { minimizeTrace } from '../minimize/minimize.js'
 import { Notebook } from '../minimize/notebook.js'
 import { type Machines, replayOracle } from '../minimize/oracle.js'
 import { bugLine } from '../minimize/signature.js'
-import { applyMutation } from './apply.js'
+import { applyMutation, mutatedUuid } from './apply.js'
 import { explore, type Outcome, type Symptom } from './explore.js'
 import { type Mutation, type MutationKind, mutationKinds, planOf } from './plan.js'
 
@@ -208,7 +207,7 @@ class Explorer {
   #write(to: string, mutation: Mutation): string {
     const { header } = this.#reader
     const partial = [...partialReasons(this.#reader), `mutated from ${header.uuid}: ${this.#words(mutation)}`]
-    writeTrace(to, { ...header, uuid: randomUUID(), partial }, applyMutation(this.#events, mutation), [this.#reader], { force: true })
+    writeTrace(to, { ...header, uuid: mutatedUuid(header.uuid, mutation), partial }, applyMutation(this.#events, mutation), [this.#reader], { force: true })
     return to
   }
 }
