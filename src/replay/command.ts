@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { spawn, type ChildProcess } from 'node:child_process'
+import { waitFor } from '../run/quiet.js'
 import { onCpu } from './placement.js'
+import { ProcessFamily } from './process-family.js'
 
 export interface CommandResult {
   argv: string[]
@@ -31,13 +33,15 @@ export class Command {
     return this.#result
   }
 
-  /** Ends it if it still runs: it may hang in an access that nobody will answer. */
+  /** Ends it, and what it has started, if it still runs: it may hang in an access that nobody will answer. */
   async stop(graceMs = 5000): Promise<void> {
-    if (this.#result) return
-    this.#child.kill('SIGTERM')
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), graceMs)
-    await Promise.race([this.exit, new Promise((resolve) => setTimeout(resolve, 2 * graceMs).unref())])
-    clearTimeout(timer)
+    const { pid } = this.#child
+    if (this.#result || pid === undefined) return
+    const family = new ProcessFamily(pid)
+    for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+      family.signal(signal)
+      if (await waitFor(() => !family.alive || undefined, graceMs)) return void (await this.exit)
+    }
   }
 }
 

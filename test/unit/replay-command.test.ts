@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+import { existsSync, readFileSync } from 'node:fs'
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
+import { Command } from '../../src/replay/command.js'
+import { ProcessFamily } from '../../src/replay/process-family.js'
+import { waitFor } from '../../src/run/quiet.js'
+import { scratch } from '../trace/sample.js'
+
+const dir = scratch()
+afterAll(() => dir.remove())
+
+/** A shell whose child tells its number, and the child. */
+async function started(name: string, script: string): Promise<{ command: Command; child: ProcessFamily }> {
+  const path = dir.path(name)
+  const command = new Command(['sh', '-c', `sh -c 'echo $$ >${path}.new; mv ${path}.new ${path}; ${script}'; true`], {})
+  await waitFor(() => existsSync(path) || undefined, 20_000)
+  const child = new ProcessFamily(Number(readFileSync(path, 'utf8')))
+  onTestFinished(() => child.signal('SIGKILL'))
+  expect(child.alive).toBe(true)
+  return { command, child }
+}
+
+describe('a command that is stopped', () => {
+  it('takes what it has started along', async () => {
+    const { command, child } = await started('plain', 'exec sleep 300')
+    await command.stop()
+    expect(command.result).toMatchObject({ status: null, signal: 'SIGTERM' })
+    expect(child.alive).toBe(false)
+  })
+
+  it('is killed when it does not listen, and so is what it has started', async () => {
+    const { command, child } = await started('deaf', 'trap "" TERM; while true; do sleep 0.1; done')
+    await command.stop(300)
+    expect(command.result).toBeDefined()
+    expect(child.alive).toBe(false)
+  })
+})
