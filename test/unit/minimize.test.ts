@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { linesOf } from '../../src/commands/trace/minimize.js'
 import { groupsOf } from '../../src/replay/minimize/groups.js'
 import { type MinimizeOptions, minimizeTrace } from '../../src/replay/minimize/minimize.js'
 import { Notebook } from '../../src/replay/minimize/notebook.js'
@@ -136,6 +137,21 @@ describe('minimising a trace', () => {
     const result = await minimizeTrace(trace, options({ tryOut: removed }))
     expect(result).toMatchObject({ after: 5, groupsAfter: 1 })
     expect(doorbells(output)).toEqual([])
+  })
+
+  it('stopped before the whole trace has shown a bug leaves nothing behind, and says so', async () => {
+    let asked = 0
+    const result = await minimizeTrace(trace, options({ tryOut: async () => (asked++, undefined), stopped: () => asked > 0 }))
+    expect(linesOf(output, result)).toEqual([`interrupted before the whole trace has shown a bug: ${output} is not written`])
+    expect([output, `${output}.notes`].filter((path) => existsSync(path))).toEqual([])
+  })
+
+  it('stopped when no more than that is known goes on as well', async () => {
+    let asked = 0
+    const first = await minimizeTrace(trace, options({ tryOut: async (path) => (asked++, options().tryOut(path)), stopped: () => asked > 1 }))
+    expect(first).toMatchObject({ bug: 'bug', after: 21, finished: false })
+    expect(linesOf(output, first).at(-1)).toMatch(/the same command goes on$/)
+    expect(await minimizeTrace(trace, options())).toMatchObject({ after: 11, finished: true })
   })
 
   it('goes on where it was stopped, and asks nothing twice', async () => {

@@ -2,6 +2,7 @@
 // minimize: the shortest trace that still shows a bug.
 import type { Argv } from 'yargs'
 import { PciemError, UsageError, exitCodes } from '../../errors.js'
+import type { Minimized } from '../../replay/minimize/minimize.js'
 import { Interruption } from '../interruption.js'
 import { how, type HowArgs, howOf, machine, type MachineArgs, machineOf } from '../replay-options.js'
 import { file, type FileArgs, json, output, type OutputArgs, print } from './options.js'
@@ -46,14 +47,21 @@ async function minimize(argv: MinimizeArgs): Promise<void> {
     progress('')
     if (!result.finished) process.exitCode = interruption.status
     if (argv.json) return await print(JSON.stringify({ output: argv.output, ...result }))
-    const { after, before, groupsAfter, groupsBefore, trials, bug, finished } = result
-    await print(`${argv.output}: ${after} of ${before} events, ${groupsAfter} of ${groupsBefore} causal groups behind the probe, after ${trials} trials`)
-    await print(`it shows: ${bug}`)
-    if (!finished) await print('interrupted: it may get shorter; the same command goes on')
+    for (const line of linesOf(argv.output, result)) await print(line)
   } finally {
     progress('')
     interruption.stop()
   }
+}
+
+/** What came of it, for people. */
+export function linesOf(output: string, { after, before, groupsAfter, groupsBefore, trials, bug, finished }: Minimized): string[] {
+  if (bug === '') return [`interrupted before the whole trace has shown a bug: ${output} is not written`]
+  return [
+    `${output}: ${after} of ${before} events, ${groupsAfter} of ${groupsBefore} causal groups behind the probe, after ${trials} trials`,
+    `it shows: ${bug}`,
+    ...(finished ? [] : ['interrupted: it may get shorter; the same command goes on']),
+  ]
 }
 
 /** A command may replay several times, and boots nothing. */

@@ -33,7 +33,7 @@ export interface Trial {
 }
 
 export interface Minimized {
-  /** the bug's line */
+  /** the bug's line; '': it was stopped before there was one, and nothing is written */
   bug: string
   /** events before and after */
   before: number
@@ -57,14 +57,14 @@ export async function minimizeTrace(from: string, options: MinimizeOptions): Pro
   try {
     const events = [...reader.events()]
     const title = `${reader.header.uuid} ${events.length} ${options.trials}`
-    const notebook = new Notebook(notes, title)
+    const minimizer = new Minimizer(reader, events, new Notebook(notes, title), options)
     try {
-      const result = await new Minimizer(reader, events, notebook, options).run()
+      const result = await minimizer.run()
       if (result.finished) rmSync(notes)
       return result
     } finally {
-      // nothing but the whole trace was tried
-      if (notebook.size < 2) rmSync(notes, { force: true })
+      // there is nothing to go on from
+      if (minimizer.bug === '') rmSync(notes, { force: true })
     }
   } finally {
     reader.close()
@@ -89,6 +89,11 @@ class Minimizer {
     this.#options = options
     this.#grouping = groupsOf(events)
     this.#best = this.#grouping.groups.map((_, i) => i)
+  }
+
+  /** '' before the whole trace has shown it */
+  get bug(): string {
+    return this.#bug
   }
 
   async run(): Promise<Minimized> {

@@ -19,10 +19,6 @@ export class Notebook {
     }
   }
 
-  get size(): number {
-    return this.#known.size
-  }
-
   get(key: string): string | undefined {
     return this.#known.get(key)
   }
