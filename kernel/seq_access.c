@@ -84,7 +84,7 @@ static void seq_settle(struct pciem_seq *seq, struct seq_step *step, u64 at)
 	pciem_seq_pump(seq);
 }
 
-static bool access_ignored(struct pciem_seq *seq, const struct pciem_access *acc)
+static bool range_ignored(struct pciem_seq *seq, const struct seq_live *live)
 {
 	const struct pciem_seq_ignore *ig;
 	u64 at, nth;
@@ -92,10 +92,9 @@ static bool access_ignored(struct pciem_seq *seq, const struct pciem_access *acc
 
 	for (i = 0; i < seq->nr_ignores; i++) {
 		ig = &seq->ignores[i];
-		if (ig->func != acc->bar->func->num || ig->bar_index != acc->bar->index ||
-		    acc->offset < ig->offset)
+		if (ig->func != live->func || ig->bar_index != live->bar || live->addr < ig->offset)
 			continue;
-		at = acc->offset - ig->offset;
+		at = live->addr - ig->offset;
 		if (ig->count > 1) {
 			nth = div_u64(at, ig->stride);
 			if (nth >= ig->count)
@@ -106,6 +105,19 @@ static bool access_ignored(struct pciem_seq *seq, const struct pciem_access *acc
 			return true;
 	}
 	return false;
+}
+
+/* Whether SEQ_START leaves the access out of the sequence: then it is counted. */
+static bool access_ignored(struct pciem_seq *seq, const struct seq_live *live)
+{
+	unsigned long flags;
+
+	if (!range_ignored(seq, live))
+		return false;
+	raw_spin_lock_irqsave(&seq->lock, flags);
+	seq->ignored++;
+	raw_spin_unlock_irqrestore(&seq->lock, flags);
+	return true;
 }
 
 static u64 access_emit(const struct pciem_access *acc, u8 kind)
@@ -130,18 +142,11 @@ enum pciem_seq_result pciem_seq_access(struct pciem_access *acc)
 		.func = acc->bar->func->num, .bar = acc->bar->index, .width = acc->width,
 		.addr = acc->offset, .value = acc->write ? acc->value : 0, .ip = acc->ip,
 	};
-	unsigned long flags;
 	struct seq_match m;
 	u64 at;
 
-	if (!seq)
+	if (!seq || access_ignored(seq, &live))
 		return PCIEM_SEQ_NOT_ACTIVE;
-	if (access_ignored(seq, acc)) {
-		raw_spin_lock_irqsave(&seq->lock, flags);
-		seq->ignored++;
-		raw_spin_unlock_irqrestore(&seq->lock, flags);
-		return PCIEM_SEQ_NOT_ACTIVE;
-	}
 	live.context = pciem_context_current();
 	if (!seq_expects(seq, &live, &m)) {
 		if (!acc->write)
@@ -168,7 +173,7 @@ void pciem_seq_config_write(struct pciem_func *f, int where, int size, u32 val)
 	};
 	struct seq_match m;
 
-	if (!seq || READ_ONCE(f->slot->gone))
+	if (!seq || READ_ONCE(f->slot->gone) || access_ignored(seq, &live))
 		return;
 	live.context = pciem_context_current();
 	/* Its record is the newest, or nearly: close enough for a cause. */

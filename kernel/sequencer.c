@@ -99,7 +99,8 @@ static int seq_copy_ignores(struct pciem_seq *seq, const struct pciem_seq_start 
 	for (i = 0; i < arg->nr_ignores; i++) {
 		const struct pciem_seq_ignore *ig = &seq->ignores[i];
 
-		if (ig->func >= PCIEM_MAX_FUNCTIONS || ig->bar_index >= PCIEM_MAX_BARS ||
+		if (ig->func >= PCIEM_MAX_FUNCTIONS ||
+		    (ig->bar_index >= PCIEM_MAX_BARS && ig->bar_index != PCIEM_SEQ_IGNORE_CONFIG) ||
 		    !ig->length || ig->reserved || (ig->count > 1 && ig->stride < ig->length))
 			return -EINVAL;
 	}

@@ -264,6 +264,7 @@ export const PCIEM_SEQ_NO_COMPARE = 1024
 export const PCIEM_SEQ_UNORDERED = 2048
 export const PCIEM_SEQ_COALESCE = 4096
 export const PCIEM_SEQ_LAST = 1
+export const PCIEM_SEQ_IGNORE_CONFIG = 255
 export const PCIEM_SEQ_IDLE = 0
 export const PCIEM_SEQ_RUNNING = 1
 export const PCIEM_SEQ_DONE = 2

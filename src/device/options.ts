@@ -86,6 +86,7 @@ export interface FunctionOptions {
 
 export interface SeqIgnore {
   func: number
+  /** or PCIEM_SEQ_IGNORE_CONFIG: what the driver writes to config space */
   bar: number
   offset: number
   length: number

@@ -119,7 +119,7 @@ export class Compiler {
     if (this.#policy.applied.size > 0) this.summary.rules = this.#policy.applied
     this.#masks = new Map(functions.map(({ func, config }) => [func, configMask(config.value)]))
     this.#identifiers = new Map(functions.map((fn) => [fn.func, identifiersOf(fn)]))
-    this.ignored = [...ignoreRanges(functions), ...this.#policy.ignores]
+    this.ignored = this.#policy.ignores(ignoreRanges(functions))
   }
 
   /** The steps of `events`, in order. */

@@ -7,10 +7,9 @@ import type { SeqField } from '../index.js'
 import type { TraceEvent } from '../trace/event.js'
 import type { TraceFunction, TraceHeader } from '../trace/header.js'
 import { onlyDevice } from './device-trace.js'
+import { PCIEM_SEQ_IGNORE_CONFIG as CONFIG } from '../uapi.js'
 import { covers, type IgnoreRange } from './config-rules.js'
 
-/** Config space, where a place names a BAR. */
-const CONFIG = -1
 /** Identifiers of this space are never handed back: what stands there is merely not compared. */
 const NOWHERE = 0xffff
 /** The kernel takes so many. */
@@ -141,13 +140,13 @@ export class Policy {
   constructor(rules: readonly Rule[] = []) {
     this.#rules = rules
     for (const { text } of rules) this.applied.set(text, 0)
-    const ignores = this.ignores.length
-    if (ignores > MOST_IGNORES) throw new UsageError(`${ignores} places are to be ignored, the kernel takes ${MOST_IGNORES}; give ranges: bar0+0x100..0x1ff`)
   }
 
-  /** What the kernel is not to look at. */
-  get ignores(): Place[] {
-    return this.#rules.flatMap((rule) => (rule.kind === 'ignore' ? rule.places.filter(({ bar }) => bar !== CONFIG) : []))
+  /** What the kernel is not to look at: the device's `own` ranges, and those of the rules. Throws UsageError. */
+  ignores(own: readonly Place[]): Place[] {
+    const all = [...own, ...this.#rules.flatMap((rule) => (rule.kind === 'ignore' ? rule.places : []))]
+    if (all.length > MOST_IGNORES) throw new UsageError(`${all.length - own.length} places are to be ignored, the kernel takes ${MOST_IGNORES - own.length}; give ranges: bar0+0x100..0x1ff`)
+    return all
   }
 
   isIgnored(event: TraceEvent): boolean {

@@ -118,6 +118,7 @@ static void described(int fd)
 	struct pciem_mark mark = { .size = sizeof(mark), .length = 5, .text = 8 };
 	struct pciem_ring_create ring = { .size = sizeof(ring), .entries = 100 };
 	struct pciem_seq_start seq = { .size = sizeof(seq), .window = 63 };
+	struct pciem_seq_ignore ignore = { .bar_index = PCIEM_MAX_BARS, .length = 1 };
 
 	REFUSED(EBUSY, ioctl(fd, PCIEM_CREATE_DEVICE, &create));
 	REFUSED(EINVAL, ioctl(fd, PCIEM_ADD_BAR, &bar));
@@ -156,6 +157,13 @@ static void described(int fd)
 	REFUSED(EINVAL, ioctl(fd, PCIEM_SEQ_START, &seq));
 	seq.nr_ignores = 1;
 	REFUSED(EFAULT, ioctl(fd, PCIEM_SEQ_START, &seq));
+	seq.ignores = (uintptr_t)&ignore;
+	REFUSED(EINVAL, ioctl(fd, PCIEM_SEQ_START, &seq));
+	ignore.bar_index = PCIEM_SEQ_IGNORE_CONFIG - 1;
+	REFUSED(EINVAL, ioctl(fd, PCIEM_SEQ_START, &seq));
+	ignore.bar_index = PCIEM_SEQ_IGNORE_CONFIG;
+	ignore.length = 0;
+	REFUSED(EINVAL, ioctl(fd, PCIEM_SEQ_START, &seq));
 	REFUSED(EBUSY, ioctl(fd, PCIEM_SEQ_PUSH, &push));
 	REFUSED(EBUSY, ioctl(fd, PCIEM_START));
 	REFUSED(EINVAL, card_policy(fd, BAR_SIZE, 0, PCIEM_BAR_STORE, 0));

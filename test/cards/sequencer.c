@@ -4,6 +4,7 @@
  * back by the sequencer without the model: as it was, and with one thing changed.
  */
 #include "card.h"
+#include <linux/pci_regs.h>
 #include <pthread.h>
 
 #define MAX_STEPS	4096
@@ -18,6 +19,8 @@ static unsigned int nr_steps;
 static char payloads[4 << 20];
 static size_t nr_payload;
 static uint32_t lanes[64];
+static struct pciem_seq_ignore ignores[2] = { { .offset = 0x4000, .length = 0x2000 } };	/* MSI-X */
+static unsigned int nr_ignores = 1;
 
 /* ------------------------------------------------------------------ recording */
 
@@ -203,10 +206,9 @@ static struct pciem_seq_status status_of(int fd, char *stack, unsigned int room)
 
 static int player(unsigned int count, uint32_t last)
 {
-	struct pciem_seq_ignore msix = { .offset = 0x4000, .length = 0x2000 };
 	struct pciem_seq_start start = {
-		.size = sizeof(start), .window = MAX_STEPS, .hold_ns = 20000000, .nr_ignores = 1,
-		.ignores = (uintptr_t)&msix,
+		.size = sizeof(start), .window = MAX_STEPS, .hold_ns = 20000000, .nr_ignores = nr_ignores,
+		.ignores = (uintptr_t)ignores,
 	};
 	struct pciem_seq_push push = {
 		.size = sizeof(push), .flags = last, .count = count, .step_size = sizeof(steps[0]),
@@ -358,6 +360,33 @@ static void unordered(void)
 	      "state %u reason %u index %llu", st.state, st.reason, (unsigned long long)st.index);
 	steps[len].flags &= ~PCIEM_SEQ_UNORDERED;
 	swap(len);
+}
+
+/* The command register is left to config space, and the registers beside it are not. */
+static void config_ignored(void)
+{
+	struct pciem_seq_status st;
+	unsigned int i, kept = 0, write = 0;
+
+	for (i = 0; i < nr_steps; i++) {
+		if (steps[i].op == PCIEM_SEQ_EXPECT_CFG_WRITE && steps[i].addr == PCI_COMMAND)
+			continue;
+		if (steps[i].op == PCIEM_SEQ_EXPECT_CFG_WRITE)
+			write = kept;
+		steps[kept++] = steps[i];
+	}
+	CHECK(kept < nr_steps && write, "the driver writes the command register, and others");
+	nr_steps = kept;
+	ignores[nr_ignores++] = (struct pciem_seq_ignore) {
+		.bar_index = PCIEM_SEQ_IGNORE_CONFIG, .offset = PCI_COMMAND, .length = 2,
+	};
+	as_it_was();
+
+	steps[write].value ^= 0x8000;
+	st = play_until(nr_steps, PCIEM_SEQ_LAST, NULL, 0);
+	CHECK(st.state == PCIEM_SEQ_DIVERGED && st.reason == PCIEM_DIVERGED_VALUE && st.index == steps[write].index,
+	      "state %u reason %u index %llu", st.state, st.reason, (unsigned long long)st.index);
+	steps[write].value ^= 0x8000;
 }
 
 /* ------------------------------------------------------------- an index into a ring */
@@ -533,6 +562,7 @@ int main(void)
 	as_it_was();
 	changed();
 	unordered();
+	config_ignored();
 	index_moves();
 	return card_done("sequencer");
 }

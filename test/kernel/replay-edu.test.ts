@@ -37,6 +37,13 @@ onEachGuest('a replay of the edu device', (guest) => {
     expect(fold.status).toBe(0)
   })
 
+  it('--ignore leaves a register of config space to itself', async () => {
+    const { stdout, status } = await guest.pciem(['replay', await recorded(guest), '--ignore', 'COMMAND'])
+    expect(firstLine(stdout)).toMatch(/^match/)
+    expect(stdout).toMatch(/^ +rule: COMMAND: applied to [1-9]\d* recorded events$/m)
+    expect(status).toBe(0)
+  })
+
   it('--driver FILE.ko loads that file, and refuses one that is loaded already', async () => {
     const path = await recorded(guest)
     const file = guest.driver('pciem_test')

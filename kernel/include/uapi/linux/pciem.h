@@ -679,9 +679,12 @@ struct pciem_seq_field {
 };
 
 /*
- * Accesses that the sequencer leaves to the BAR's own policy, counted as
- * ignored: length bytes at offset, and again every stride bytes, count times.
+ * Accesses that the sequencer leaves to the BAR's own policy, or the driver's writes
+ * that it leaves to config space, counted as ignored: length bytes at offset, and
+ * again every stride bytes, count times.
  */
+#define PCIEM_SEQ_IGNORE_CONFIG	0xff	/* for bar_index: config space */
+
 struct pciem_seq_ignore {
 	__u32 func;
 	__u32 bar_index;
