@@ -92,8 +92,11 @@ async function replayAll(files: readonly string[], request: ReplayRequest, args:
     const onStderr = (text: string) => process.stderr.write(text)
     await replayInVms(files, request, { ...machineOf(args), jobs: args.jobs, onProgress, onResult, onError, onStderr })
   } else {
-    for (const file of files) await replayOne(file, request, args, { onProgress, onResult, onError })
-    unloadDrivers()
+    try {
+      for (const file of files) await replayOne(file, request, args, { onProgress, onResult, onError })
+    } finally {
+      unloadDrivers()
+    }
   }
   if (request.times > 1 && !args.json) for (const file of files) printSummary(file, results, files.length > 1)
   return results
@@ -110,7 +113,7 @@ async function replayOne(file: string, request: ReplayRequest, args: Args, { onP
   try {
     await replayHere(file, request, { quiet: args.json, onResult, onRound })
   } catch (error) {
-    if (!(error instanceof PciemError) || error instanceof UsageError) throw error
+    if (!(error instanceof PciemError)) throw error
     onError(failedResult(file, error.exitCode, describeError(error)), describeError(error))
   }
 }

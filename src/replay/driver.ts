@@ -34,7 +34,10 @@ function loadModuleFile(file: string, parameters: string): string {
     throw new PciemError(`cannot load ${file}: ${(insmod.stderr || insmod.error?.message || 'insmod failed').trim().split('\n', 1)[0]}`)
   }
   const pci = registeredDrivers(module).find((name) => name.startsWith('pci:'))
-  if (!pci) throw new PciemError(`${file} registers no PCI driver; give the module that does`)
+  if (!pci) {
+    spawnSync('rmmod', [module])
+    throw new PciemError(`${file} registers no PCI driver; give the module that does`)
+  }
   const driver = pci.slice('pci:'.length)
   loaded.set(file, { module, driver })
   return driver

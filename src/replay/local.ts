@@ -66,12 +66,13 @@ export function whyNotHere(): { code: string; mend: string } | undefined {
 export async function replayHere(path: string, request: ReplayRequest, output: LocalOutput): Promise<void> {
   const trace = TraceReader.open(path)
   try {
+    const rules = rulesOf(trace.header, request)
     const reason = whyNotHere()
     if (reason) throw new PciemError(`/dev/pciem: ${reason.mend}`, { code: reason.code, exitCode: exitCodes.skipped })
     const warnings = [...holes(trace.header), ...mismatches(trace.header, request.kernelMismatch)]
     for (const warning of warnings) process.stderr.write(`pciem: warning: ${warning}\n`)
     if (request.anew) return output.onResult(await recordAnew(path, trace.header, await anewRequest(trace.header, request, request.anew, output)))
-    const options = { ...(await replayOptions(trace.header, request)), quiet: output.quiet, warnings }
+    const options = { ...(await replayOptions(trace.header, request)), rules, quiet: output.quiet, warnings }
     for (let round = 1; round <= request.times; round++) {
       output.onRound?.(round)
       await replayOnce(trace, options, (verdict) => output.onResult(resultOf(trace, verdict, request.times > 1 ? round : undefined)))
@@ -107,7 +108,6 @@ async function replayOptions(header: TraceHeader, request: ReplayRequest): Promi
     match: request.match,
     pace: request.pace === 'recorded',
     timeout: request.timeout,
-    rules: rulesOf(header, request),
     ...(driver !== undefined && { driver }),
     ...(command && { command }),
   }

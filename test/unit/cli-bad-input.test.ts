@@ -19,9 +19,9 @@ interface Ended {
   stderr: string
 }
 
-function run(args: string[], stdin = ''): Promise<Ended> {
+function run(args: string[], stdin = '', env: NodeJS.ProcessEnv = {}): Promise<Ended> {
   return new Promise((resolve) => {
-    const child = execFile(pciem, args, (error, stdout, stderr) => resolve({ status: error ? Number(error.code) : 0, stdout, stderr }))
+    const child = execFile(pciem, args, { env: { ...process.env, ...env } }, (error, stdout, stderr) => resolve({ status: error ? Number(error.code) : 0, stdout, stderr }))
     child.stdin?.end(stdin)
   })
 }
@@ -155,6 +155,13 @@ describe('a script stops at its first error with status 1', () => {
 
 it('a replay for which there is no kernel says so, and tries nothing', async () => {
   await refused(['replay', golden, '--kernel', '9.9'], 4, /^pciem: no kernel 9\.9 in /m)
+})
+
+it('each trace that a rule does not fit is a result of its own', async () => {
+  const { status, stdout } = await run(['replay', golden, damaged, '--ignore', 'NOPE', '--json'], '', { PCIEM_VM: '1' })
+  const results = stdout.trim().split('\n').map((line) => JSON.parse(line))
+  expect(results).toMatchObject([golden, damaged].map((file) => ({ file, status: 2, headline: expect.stringContaining("no register 'NOPE'") })))
+  expect(status).toBe(2)
 })
 
 describe.skipIf(existsSync('/dev/pciem'))('without the module, what needs a device says so', () => {
