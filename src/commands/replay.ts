@@ -11,6 +11,7 @@ import { learnedPolicy } from '../replay/learn.js'
 import { replayHere, whyNotHere, type ReplayRequest } from '../replay/local.js'
 import { failedResult, statusOf, type ReplayResult } from '../replay/result.js'
 import { ofShard, parseShard } from '../replay/shard.js'
+import { Interruption } from './interruption.js'
 import { checkNotMutating, mutate, MUTATE_TIMEOUT, type MutateArgs, withMutate } from './replay-mutate.js'
 import { anewOf, type RecordArgs, withRecord } from './replay-record.js'
 import { how, type HowArgs, howOf, machine, type MachineArgs, machineOf } from './replay-options.js'
@@ -50,7 +51,7 @@ export const command: CommandModule<object, Args> = {
       .option('command', { type: 'boolean', default: true, describe: 'run the recorded command again; --no-command stops where it would start' })
       .option('kernel-mismatch', { choices: ['warn', 'fail', 'ignore'], default: 'warn', describe: 'what to do about a trace of another kernel version' })
       .usage('pciem replay FILE… [OPTIONS] [-- CMD]\n\nCreates the recorded device with no model behind it, and plays it to the driver. CMD runs where the recorded command ran, in its place.\nWithout the module on this host, each trace gets a virtual machine like the one it was recorded on.')
-      .epilogue('Exit status: 0 match, 1 divergence or failed command, 2 usage, 3 incomplete trace, 4 cannot run here, 65 bad trace, 70 guest crash, 124 timeout.') as never,
+      .epilogue('Exit status: 0 match, 1 divergence or failed command, 2 usage, 3 incomplete trace, 4 cannot run here, 65 bad trace, 70 guest crash, 124 timeout, 130 interrupted.') as never,
   handler: async (args) => {
     const anew = anewOf(args)
     if (args.mutate) return await mutate(args, requestOf(args))
@@ -61,7 +62,7 @@ export const command: CommandModule<object, Args> = {
     const results = await replayAll(files, request, args)
     if (args.junit !== undefined) writeReport(args.junit, junitXml(results))
     if (args.html !== undefined) writeReport(args.html, htmlPage(results))
-    process.exitCode = finalStatus(statusOf(results), args)
+    process.exitCode ||= finalStatus(statusOf(results), args)
   },
 }
 
@@ -92,14 +93,24 @@ async function replayAll(files: readonly string[], request: ReplayRequest, args:
     const onStderr = (text: string) => process.stderr.write(text)
     await replayInVms(files, request, { ...machineOf(args), jobs: args.jobs, onProgress, onResult, onError, onStderr })
   } else {
-    try {
-      for (const file of files) await replayOne(file, request, args, { onProgress, onResult, onError })
-    } finally {
-      unloadDrivers()
-    }
+    await replayHereInOrder(files, request, args, { onProgress, onResult, onError })
   }
   if (request.times > 1 && !args.json) for (const file of files) printSummary(file, results, files.length > 1)
   return results
+}
+
+/** One after the other, until a signal comes: then the device goes, the command ends, and the machine is as it was. */
+async function replayHereInOrder(files: readonly string[], request: ReplayRequest, args: Args, listeners: Listeners): Promise<void> {
+  // a recording is ended by its own signals
+  const interruption = request.anew ? undefined : new Interruption()
+  try {
+    for (const file of files) if (!interruption?.status) await replayOne(file, request, args, listeners, interruption?.signal)
+  } finally {
+    listeners.onProgress('')
+    unloadDrivers()
+    interruption?.stop()
+  }
+  process.exitCode = interruption?.status ?? exitCodes.ok
 }
 
 interface Listeners {
@@ -108,10 +119,10 @@ interface Listeners {
   onError(result: ReplayResult, message: string): void
 }
 
-async function replayOne(file: string, request: ReplayRequest, args: Args, { onProgress, onResult, onError }: Listeners): Promise<void> {
+async function replayOne(file: string, request: ReplayRequest, args: Args, { onProgress, onResult, onError }: Listeners, abort?: AbortSignal): Promise<void> {
   const onRound = (round: number) => onProgress(request.times > 1 ? `${file}: replay ${round} of ${request.times}` : '')
   try {
-    await replayHere(file, request, { quiet: args.json, onResult, onRound })
+    await replayHere(file, request, { quiet: args.json, onResult, onRound, ...(abort && { abort }) })
   } catch (error) {
     if (!(error instanceof PciemError)) throw error
     onError(failedResult(file, error.exitCode, describeError(error)), describeError(error))

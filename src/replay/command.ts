@@ -77,7 +77,9 @@ export class SharedCommand {
     return this.#command?.result
   }
 
+  /** One that has not been started never will be. */
   async stop(): Promise<void> {
+    this.#missing = 0
     await this.#command?.stop()
   }
 }

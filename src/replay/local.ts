@@ -49,6 +49,8 @@ export interface LocalOutput {
   /** as soon as a verdict is known */
   onResult(result: ReplayResult): void
   onRound?(round: number): void
+  /** gives the replay up, without a result */
+  abort?: AbortSignal
 }
 
 /** Why no replay can run on this kernel; undefined if one can. */
@@ -72,8 +74,8 @@ export async function replayHere(path: string, request: ReplayRequest, output: L
     const warnings = [...holes(trace.header), ...mismatches(trace.header, request.kernelMismatch)]
     for (const warning of warnings) process.stderr.write(`pciem: warning: ${warning}\n`)
     if (request.anew) return output.onResult(await recordAnew(path, trace.header, await anewRequest(trace.header, request, request.anew, output)))
-    const options = { ...(await replayOptions(trace.header, request)), rules, quiet: output.quiet, warnings }
-    for (let round = 1; round <= request.times; round++) {
+    const options = { ...(await replayOptions(trace.header, request)), rules, quiet: output.quiet, warnings, ...(output.abort && { abort: output.abort }) }
+    for (let round = 1; round <= request.times && !output.abort?.aborted; round++) {
       output.onRound?.(round)
       await replayOnce(trace, options, (verdict) => output.onResult(resultOf(trace, verdict, request.times > 1 ? round : undefined)))
     }

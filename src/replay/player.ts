@@ -53,6 +53,8 @@ export interface ReplayOptions {
   quiet?: boolean
   /** what the verdict is to carry */
   warnings?: string[]
+  /** gives the replay up */
+  abort?: AbortSignal
 }
 
 type Signal = { type: 'mark'; index: bigint } | { type: 'done' | 'diverged' | 'dry' | 'aborted' } | { type: 'error'; error: unknown }
@@ -132,7 +134,7 @@ export class Player {
     }
   }
 
-  /** Another device has ended the replay. */
+  /** Another device has ended the replay, or somebody else has. */
   abort(): void {
     this.#signals.put({ type: 'aborted' })
   }

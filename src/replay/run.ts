@@ -12,13 +12,14 @@ const nowhere: Placement = { probe: undefined, command: undefined }
 
 /**
  * Plays a trace to its drivers once. `report` gets the verdict as soon as it is known: a driver may take
- * a minute to let go of a device that vanished, and this returns when it has.
+ * a minute to let go of a device that vanished, and this returns when it has. One that was given up has none.
  */
-export async function replayOnce(trace: ReplayTrace, options: ReplayOptions, report: (verdict: Verdict) => void): Promise<Verdict> {
+export async function replayOnce(trace: ReplayTrace, options: ReplayOptions, report: (verdict: Verdict) => void): Promise<void> {
   const started = performance.now()
   const placement = trace.header.kernel.cpus > 1 ? placementOf(trace.events()) : nowhere
   const workers = new Workers()
   const players: Player[] = []
+  const stop = (): void => players.forEach((player) => player.abort())
   const command = new SharedCommand(trace.header.devices.length, () => {
     workers.keepOn(placement.command)
     return new Command(options.command ?? [], environmentOf(players), { quiet: options.quiet ?? false, cpu: placement.command })
@@ -26,8 +27,11 @@ export async function replayOnce(trace: ReplayTrace, options: ReplayOptions, rep
   try {
     for (const [device, one] of deviceTraces(trace).entries()) players.push(new Player(one, options.rules?.[device] ?? [], options, command))
     workers.keepOn(placement.probe)
-    const { ending, player } = await playAll(players)
-    const verdict: Verdict = {
+    options.abort?.addEventListener('abort', stop)
+    const worst = await playAll(players, stop)
+    if (!worst) return
+    const { ending, player } = worst
+    report({
       ...ending,
       ...(players.length > 1 && ending.outcome !== 'match' && { device: recordedName(onlyDevice(player.trace.header)) }),
       counts: sumOfCounts(players.map((one) => one.counts())),
@@ -35,19 +39,17 @@ export async function replayOnce(trace: ReplayTrace, options: ReplayOptions, rep
       ...(command.result && { command: command.result }),
       warnings: options.warnings ?? [],
       milliseconds: Math.round(performance.now() - started),
-    }
-    report(verdict)
-    return verdict
+    })
   } finally {
+    options.abort?.removeEventListener('abort', stop)
     workers.free()
     // one after the other: the first error is the one that counts
     for (const player of players) await player.close()
   }
 }
 
-/** The first ending that is no match, and whose it is. */
-async function playAll(players: readonly Player[]): Promise<{ ending: Ending; player: Player }> {
-  const stop = (): void => players.forEach((player) => player.abort())
+/** The first ending that is no match, and whose it is; undefined: it was given up. */
+async function playAll(players: readonly Player[], stop: () => void): Promise<{ ending: Ending; player: Player } | undefined> {
   const played = await Promise.all(
     players.map(async (player) => {
       try {
@@ -63,11 +65,11 @@ async function playAll(players: readonly Player[]): Promise<{ ending: Ending; pl
   const ended = played.filter((one): one is { player: Player; ending: Ending } => one.ending !== undefined)
   let worst = ended.find(({ ending }) => ending.outcome !== 'match')
   if (worst) return { player: worst.player, ending: await worst.player.judge(worst.ending) }
+  if (ended.length < played.length) return undefined
   for (const { player, ending } of ended) {
     const judged = { player, ending: await player.judge(ending) }
     if (!worst || (worst.ending.outcome === 'match' && judged.ending.outcome !== 'match')) worst = judged
   }
-  if (!worst) throw new Error('a trace without devices')
   return worst
 }
 

@@ -58,6 +58,23 @@ onEachGuest('a replay of the edu device', (guest) => {
     expect(firstLine(loaded.stdout)).toMatch(/^match/)
     expect(loaded.status).toBe(0)
     // it is taken out again
-    await guest.ok(`[ ! -e /sys/bus/pci/drivers/pciem_test ] && rm ${trace}`)
+    await guest.ok('[ ! -e /sys/bus/pci/drivers/pciem_test ]')
+  })
+
+  it('a signal ends it, and leaves the machine as it was', async () => {
+    const path = await recorded(guest)
+    await guest.ok('rmmod pciem_test 2>/dev/null; rm -f /var/tmp/began')
+    const workers = 'cat /sys/devices/virtual/workqueue/cpumask'
+    const { stdout, stderr } = await guest.run(`
+      before=$(${workers})
+      bin/pciem replay ${path} --driver ${guest.driver('pciem_test')} -- sh -c 'echo $$ >/var/tmp/began; exec sleep 300' & replay=$!
+      until [ -s /var/tmp/began ]; do sleep 0.2; done
+      kill -TERM $replay; wait $replay; echo status $?
+      [ "$(${workers})" = "$before" ] && echo workers as before
+      [ -e /sys/module/pciem_test ] || echo unloaded
+      [ -e /proc/$(cat /var/tmp/began) ] || echo command ended`)
+    expect(stderr).not.toMatch(/^ +at /m)
+    expect(stdout).toBe('status 143\nworkers as before\nunloaded\ncommand ended\n')
+    await guest.ok(`rm ${trace}`)
   })
 }, { long: true })

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { existsSync, readFileSync } from 'node:fs'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
-import { Command } from '../../src/replay/command.js'
+import { Command, SharedCommand } from '../../src/replay/command.js'
 import { ProcessFamily } from '../../src/replay/process-family.js'
 import { waitFor } from '../../src/run/quiet.js'
 import { scratch } from '../trace/sample.js'
@@ -33,5 +33,14 @@ describe('a command that is stopped', () => {
     await command.stop(300)
     expect(command.result).toBeDefined()
     expect(child.alive).toBe(false)
+  })
+
+  it('before all devices have come so far is never started', async () => {
+    let started = 0
+    const command = new SharedCommand(2, () => (started++, new Command(['true'], {})))
+    void command.arrive()
+    await command.stop()
+    void command.arrive()
+    expect(started).toBe(0)
   })
 })
