@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { spawn, type ChildProcess } from 'node:child_process'
+import { constants } from 'node:os'
+import { isDeepStrictEqual } from 'node:util'
 import { waitFor } from '../run/quiet.js'
 import { onCpu } from './placement.js'
 import { ProcessFamily } from './process-family.js'
@@ -10,6 +12,15 @@ export interface CommandResult {
   signal: string | null
   /** it could not be started at all */
   error?: string
+}
+
+/** How it failed, in words; undefined: it did not. That the recorded command ends as it did in the recording is no failure. */
+export function failureOf({ argv, status, signal, error }: CommandResult, recorded: { argv: readonly string[] | undefined; status: number | undefined }): string | undefined {
+  if (error !== undefined) return error
+  const code = status ?? 128 + (constants.signals[signal as NodeJS.Signals] ?? 0)
+  const known = isDeepStrictEqual(argv, recorded.argv) ? recorded.status : undefined
+  if (code === 0 || code === known) return undefined
+  return `${signal === null ? `exited with ${code}` : `was ended by ${signal}`}${known === undefined ? '' : `; in the recording it exited with ${known}`}`
 }
 
 /** The command that makes the driver do something. */

@@ -9,7 +9,7 @@ import { flagCoalesced, flagCoherent, flagDataLost, flagDirectionMask, flagOrigi
 import type { TraceHeader } from '../trace/header.js'
 import type { SeqStep } from '../index.js'
 import { CauseMap } from './causes.js'
-import { type CommandMark, commandMark } from './command-mark.js'
+import { type CommandMark, commandMark, recordedStatus } from './command-mark.js'
 import { configMask, covers, ignoreRanges, maskOfAccess, type ConfigMask, type IgnoreRange } from './config-rules.js'
 import { onlyDevice } from './device-trace.js'
 import { LaneAllocator } from './lanes.js'
@@ -29,6 +29,8 @@ export interface ControlMark {
   kind: CommandMark | 'remove'
   /** of a removal: without asking the driver first */
   surprise: boolean
+  /** of a command's end: as `recordedStatus` has it */
+  status?: number | undefined
 }
 
 /** The driver was bound or unbound by hand. This is recorded when it is over: no step can announce it. */
@@ -344,7 +346,7 @@ export class Compiler {
     // any other mark is a note for people
     if (!kind) return
     this.#inCommand = kind === 'cmd-start'
-    this.#control({ kind, surprise: false }, index)
+    this.#control({ kind, surprise: false, status: recordedStatus(event) }, index)
     if (kind === 'cmd-start' && this.#options.beforeCommand) this.summary.stopped = { index, reason: 'command' }
   }
 

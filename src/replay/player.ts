@@ -8,7 +8,7 @@ import { type DeviceEvent, type SeqStatus, Slot } from '../index.js'
 import { Kmsg, kmsgText } from '../kmsg.js'
 import { blockDevices, overrideDriver } from '../run/drivers.js'
 import { waitFor } from '../run/quiet.js'
-import type { SharedCommand } from './command.js'
+import { failureOf, type SharedCommand } from './command.js'
 import { type CompileSummary, Compiler, type ControlMark, type MatchPolicy, type Rebinding } from './compile.js'
 import { type ReplayTrace, onlyDevice } from './device-trace.js'
 import { divergenceOf, leakOf, leftoverAt } from './divergence.js'
@@ -86,6 +86,7 @@ export class Player {
   #acting = 0
   #removed = false
   #inCommand = false
+  #recordedStatus: number | undefined
   /** its probe has succeeded */
   #wasBound = false
   /** reached so far */
@@ -230,6 +231,7 @@ export class Player {
     if (mark?.kind === 'cmd-exit') {
       await this.#command.exit
       this.#inCommand = false
+      this.#recordedStatus = mark.status
     }
     if (mark?.kind === 'remove') {
       this.#removed = true
@@ -261,9 +263,9 @@ export class Player {
 
   #afterCommand(ending: Ending): Ending {
     const result = this.#command.result
-    if (!result || result.status === 0) return ending
-    const how = result.error ?? (result.signal ? `was ended by ${result.signal}` : `exited with ${result.status}`)
-    return { outcome: 'failed', reason: `all accesses match, but the command \`${result.argv.join(' ')}\` ${how}` }
+    const how = result && failureOf(result, { argv: this.trace.header.command, status: this.#recordedStatus })
+    if (how === undefined) return ending
+    return { outcome: 'failed', reason: `all accesses match, but the command \`${result?.argv.join(' ')}\` ${how}` }
   }
 
   #diverged(): Ending {

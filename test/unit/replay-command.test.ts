@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { existsSync, readFileSync } from 'node:fs'
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest'
-import { Command, SharedCommand } from '../../src/replay/command.js'
+import { Command, failureOf, SharedCommand } from '../../src/replay/command.js'
 import { ProcessFamily } from '../../src/replay/process-family.js'
 import { waitFor } from '../../src/run/quiet.js'
 import { scratch } from '../trace/sample.js'
@@ -19,6 +19,25 @@ async function started(name: string, script: string): Promise<{ command: Command
   expect(child.alive).toBe(true)
   return { command, child }
 }
+
+describe('a command that ended', () => {
+  const argv = ['sh', '-c', 'exit 7']
+  const ended = (status: number | null, signal: string | null = null) => ({ argv, status, signal })
+
+  it('has failed unless with 0, or as the recorded one did', () => {
+    expect(failureOf(ended(0), { argv, status: 7 })).toBeUndefined()
+    expect(failureOf(ended(7), { argv, status: 7 })).toBeUndefined()
+    expect(failureOf(ended(null, 'SIGTERM'), { argv, status: 143 })).toBeUndefined()
+    expect(failureOf(ended(1), { argv, status: 7 })).toBe('exited with 1; in the recording it exited with 7')
+    expect(failureOf(ended(null, 'SIGTERM'), { argv, status: undefined })).toBe('was ended by SIGTERM')
+  })
+
+  it('has no excuse where another one was recorded, or where it could not be started', () => {
+    expect(failureOf(ended(7), { argv: ['false'], status: 7 })).toBe('exited with 7')
+    expect(failureOf(ended(7), { argv: undefined, status: undefined })).toBe('exited with 7')
+    expect(failureOf({ ...ended(null), error: 'no such file' }, { argv, status: 7 })).toBe('no such file')
+  })
+})
 
 describe('a command that is stopped', () => {
   it('takes what it has started along', async () => {

@@ -310,9 +310,9 @@ describe('places where the replay acts', () => {
     recording.mark('cmd-start')
     recording.add('unbind')
     recording.add('bind')
-    recording.mark('cmd-exit')
+    recording.mark('cmd-exit 7')
     const { compiler } = compile(recording)
-    expect([...compiler.marks.values()].map(({ kind }) => kind)).toEqual(['cmd-start', 'cmd-exit'])
+    expect([...compiler.marks.values()].map(({ kind, status }) => [kind, status])).toEqual([['cmd-start', undefined], ['cmd-exit', 7]])
     expect(compiler.rebindings).toEqual([])
   })
 
