@@ -12,22 +12,13 @@
 
 #include "ioctl.h"
 
-static u32 slot_functions(const struct pciem_slot *slot)
+/* One bit each. */
+static u32 slot_functions(const struct pciem_slot *slot, bool probed)
 {
 	u32 mask = 0, i;
 
 	for (i = 0; i < PCIEM_MAX_FUNCTIONS; i++)
-		if (slot->func[i])
-			mask |= BIT(i);
-	return mask;
-}
-
-static u32 slot_probed(const struct pciem_slot *slot)
-{
-	u32 mask = 0, i;
-
-	for (i = 0; i < PCIEM_MAX_FUNCTIONS; i++)
-		if (slot->func[i] && READ_ONCE(slot->func[i]->probed))
+		if (slot->func[i] && (!probed || READ_ONCE(slot->func[i]->probed)))
 			mask |= BIT(i);
 	return mask;
 }
@@ -56,11 +47,11 @@ static int call_info(struct pciem_file *pf, void *argp)
 	info->domain = slot->domain;
 	info->bus = slot->bus;
 	info->device = slot->device;
-	info->functions = slot_functions(slot);
+	info->functions = slot_functions(slot, false);
 	info->seq = READ_ONCE(slot->stream.seq);
 	info->lost_owner = atomic64_read(&slot->stream.lost_owner);
 	info->timeouts = atomic64_read(&slot->stream.timeouts);
-	info->probed = slot_probed(slot);
+	info->probed = slot_functions(slot, true);
 	return 0;
 }
 
@@ -85,7 +76,7 @@ static int call_slot_info(struct pciem_file *pf, void *argp)
 	memcpy(info->owner_comm, slot->owner_comm, sizeof(info->owner_comm));
 	/* Functions are added under the lock while the device is described. */
 	mutex_lock(&slot->lock);
-	info->functions = slot_functions(slot);
+	info->functions = slot_functions(slot, false);
 	for (i = 0; i < PCIEM_MAX_FUNCTIONS; i++)
 		if (slot->func[i])
 			info->ids[i] = get_unaligned_le32(slot->func[i]->cfg->value);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* REGISTER: what it has checked stays so, and what a failed one leaves behind. */
+/* REGISTER: what it has checked stays so, and what a failed one leaves behind; and who has probed what was registered. */
 #include <pthread.h>
 
 #include "card.h"
@@ -135,6 +135,41 @@ static void failed(void)
 	close(fd);
 }
 
+/* ------------------------------------------------------------------ who has probed */
+
+static void driver_file(const struct pciem_info *info, const char *file)
+{
+	int fd = -1;
+	char path[64], name[32];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/pciem_test/%s", file);
+	snprintf(name, sizeof(name), "%04x:%02x:%02x.0", info->domain, info->bus, info->device);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	CHECK(fd >= 0 && write(fd, name, strlen(name)) == (ssize_t)strlen(name), "%s %s", file, name);
+	close(fd);
+}
+
+static void probed(void)
+{
+	int fd = card_open(), inst, cmd;
+	struct pciem_info info;
+
+	card_describe(fd);
+	inst = card_register(fd);
+	info = card_info(fd);
+	CHECK(info.functions == 1 && !info.probed, "functions %#x, probed %#x", info.functions, info.probed);
+	cmd = card_start(fd);
+	close(cmd);
+	/* The command file appears in the middle of the probe; a write to sysfs waits for its end. */
+	driver_file(&info, "unbind");
+	CHECK(!card_info(fd).probed, "after remove()");
+	driver_file(&info, "bind");
+	CHECK(card_info(fd).probed == 1, "after probe()");
+	driver_file(&info, "unbind");
+	close(inst);
+	close(fd);
+}
+
 int main(void)
 {
 	int i;
@@ -144,5 +179,6 @@ int main(void)
 	says_bridge(0);
 	says_bridge(PCIEM_CREATE_ATTACH);
 	failed();
+	probed();
 	return card_done("registration");
 }

@@ -11,7 +11,7 @@ const out = join(projectRoot, 'build/cards')
 const cards = {
   ioctls: 'every call refuses what it must, with the errno it promises',
   refusals: 'every call keeps to its state, pointers, functions and reserved fields, from eight threads, a child, and by a file that was sent',
-  registration: 'what REGISTER has checked stays so, a bus is scanned to its end whatever a header says, and a failed REGISTER leaves nothing running',
+  registration: 'what REGISTER has checked stays so, a bus is scanned to its end whatever a header says, a failed REGISTER leaves nothing running, and INFO says who has probed',
   functions: 'eight functions and their capabilities are what the calls of a card asked for',
   ring: 'the owner ring delivers in order, waits when full, and survives lies in its indexes',
   sync: 'the owner answers each read; unanswered, or with the owner dead, a read is all-ones',
