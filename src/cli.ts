@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import yargs, { type Argv, type CommandModule } from 'yargs'
 import { PciemError, UsageError, describeError, exitCodes } from './errors.js'
+import { output } from './output.js'
 import { toolVersion } from './paths.js'
 import { refusedStatus } from './replay/exit-status.js'
 
@@ -23,6 +24,7 @@ const names = Object.keys(commands) as CommandName[]
 export async function main(args: string[]): Promise<number> {
   try {
     await dispatch(args)
+    await output.flush()
     return typeof process.exitCode === 'number' ? process.exitCode : exitCodes.ok
   } catch (error) {
     process.stderr.write(`pciem: ${describeError(error)}\n`)
@@ -76,6 +78,8 @@ function grammar(args: string[], loaded?: CommandName, command?: CommandModule):
   return parser
 }
 
+// Of a line that cannot be written there, nobody can be told.
+process.stderr.on('error', () => undefined)
 process.exitCode = await main(process.argv.slice(2))
 // A timer that a failed script has left must not keep its error waiting.
 if (process.exitCode !== exitCodes.ok) process.exit()

@@ -54,6 +54,11 @@ export class UsageError extends PciemError {
   }
 }
 
+/** Why a write failed, in words. */
+export function writeTrouble({ code, message }: NodeJS.ErrnoException): string {
+  return code === 'ENOSPC' ? 'the disk is full' : code === 'EDQUOT' ? 'the disk quota is used up' : code === 'EFBIG' ? 'the file size limit is reached' : message
+}
+
 /** One line for a terminal, whatever was thrown. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error).split('\n', 1)[0]!

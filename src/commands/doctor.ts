@@ -4,6 +4,7 @@ import { buildSection, guestSection } from '../doctor/guests.js'
 import { hostSection } from '../doctor/host.js'
 import { formatReport, usable } from '../doctor/report.js'
 import { exitCodes } from '../errors.js'
+import { output } from '../output.js'
 
 interface Arguments {
   json: boolean
@@ -18,8 +19,8 @@ export const command: CommandModule<object, Arguments> = {
     const guests = guestSection()
     const sections = [host, guests, buildSection()]
     const ready = { native: usable(host), vm: usable(guests) }
-    if (json) process.stdout.write(`${JSON.stringify({ ready, sections })}\n`)
-    else process.stdout.write(formatReport(sections))
+    if (json) output.write(`${JSON.stringify({ ready, sections })}\n`)
+    else output.write(formatReport(sections))
     process.exitCode = ready.native || ready.vm ? exitCodes.ok : exitCodes.skipped
   },
 }

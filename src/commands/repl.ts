@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import type { CommandModule } from 'yargs'
 import { UsageError } from '../errors.js'
+import { output } from '../output.js'
 import { runBatch } from '../repl/batch.js'
 import { closeOnSignals } from '../repl/close-on-signals.js'
 import { isModuleScript, runModuleScript } from '../repl/module-script.js'
@@ -53,7 +54,7 @@ async function run(session: Session, { script, command: lines, json, 'keep-going
   const source = await readScript(script, lines)
   if (source) {
     const complain = (error: Error) => void process.stderr.write(`pciem: ${error.message}\n`)
-    return await runBatch(session, source.text, { name: source.name, json, keepGoing, write: (out) => void process.stdout.write(out), complain })
+    return await runBatch(session, source.text, { name: source.name, json, keepGoing, write: (out) => output.write(out), written: () => output.flush(), complain })
   }
   if (json) throw new UsageError('--json needs a script, `-c` or standard input')
   if (keepGoing) throw new UsageError('--keep-going needs a script, `-c` or standard input')

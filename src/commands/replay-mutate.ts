@@ -3,6 +3,7 @@
 import { basename } from 'node:path'
 import type { Argv } from 'yargs'
 import { PciemError, UsageError, exitCodes } from '../errors.js'
+import { output } from '../output.js'
 import type { ReplayRequest } from '../replay/local.js'
 import { type Finding, mutateTrace } from '../replay/mutate/mutate.js'
 import { type MutationKind, mutationKinds } from '../replay/mutate/plan.js'
@@ -48,7 +49,7 @@ export async function mutate(args: Args, request: ReplayRequest): Promise<void> 
   const show = progressLine({ quiet: args.json })
   const print = (text: string, value: object): void => {
     show('')
-    process.stdout.write(args.json ? `${JSON.stringify(value)}\n` : `${text}\n`)
+    output.write(args.json ? `${JSON.stringify(value)}\n` : `${text}\n`)
   }
   try {
     const machines = { ...machineOf(args), abort: interruption.signal, onProgress: show }

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import type { CommandModule } from 'yargs'
 import { PciemError, UsageError, describeError, exitCodes } from '../errors.js'
+import { output } from '../output.js'
 import { unloadDrivers } from '../replay/driver.js'
 import { finalStatus } from '../replay/exit-status.js'
 import { htmlPage } from '../replay/html.js'
@@ -56,7 +57,7 @@ export const command: CommandModule<object, Args> = {
     const anew = anewOf(args)
     if (args.mutate) return await mutate(args, requestOf(args))
     checkNotMutating(args)
-    if (args.learn) return void process.stdout.write(learnedPolicy(args.file))
+    if (args.learn) return output.write(learnedPolicy(args.file))
     const request = { ...requestOf(args), ...(anew && { anew }) }
     const files = args.shard === undefined ? args.file : ofShard(args.file, parseShard(args.shard))
     const results = await replayAll(files, request, args)
@@ -139,16 +140,16 @@ function inVms({ kernel, smp, jobs }: Args): boolean {
 }
 
 function print(result: ReplayResult, { times }: ReplayRequest, several: boolean, json: boolean): void {
-  if (json) return void process.stdout.write(`${JSON.stringify(result)}\n`)
+  if (json) return output.write(`${JSON.stringify(result)}\n`)
   const name = several ? `${result.file}: ` : ''
   const round = result.round === undefined ? '' : `replay ${result.round} of ${times}: `
-  process.stdout.write(`${name}${round}${result.report}\n`)
+  output.write(`${name}${round}${result.report}\n`)
 }
 
 function printSummary(file: string, results: readonly ReplayResult[], several: boolean): void {
   const own = results.filter((result) => result.file === file && result.round !== undefined)
   if (own.length === 0) return
-  process.stdout.write(`${several ? `${file}: ` : ''}${own.filter(({ status }) => status === exitCodes.ok).length} of ${own.length} replays match\n`)
+  output.write(`${several ? `${file}: ` : ''}${own.filter(({ status }) => status === exitCodes.ok).length} of ${own.length} replays match\n`)
 }
 
 function writeReport(path: string, text: string): void {

@@ -2,6 +2,7 @@
 import type { CommandModule } from 'yargs'
 import { UsageError } from '../errors.js'
 import { parseModelOptions } from '../model.js'
+import { output } from '../output.js'
 import { run } from '../run/run.js'
 
 interface Args {
@@ -42,9 +43,10 @@ export const command: CommandModule<object, Args> = {
       timeoutMs: argv.timeout * 1000,
       command,
     }
-    const result = await run(request, (device) => {
+    const result = await run(request, async (device) => {
       if (argv.json) print({ event: 'ready', ...device })
       else if (!command) process.stderr.write(`${argv.model} at ${device.bdf}, driver ${device.driver}${[device.block, device.tty, ...device.net].map((name) => (name ? `, ${name}` : '')).join('')}; ^C removes it\n`)
+      await output.flush()
     })
     if (argv.json) print({ event: 'done', ...result })
     process.exitCode = result.status
@@ -52,5 +54,5 @@ export const command: CommandModule<object, Args> = {
 }
 
 function print(object: object): void {
-  process.stdout.write(`${JSON.stringify(object, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value))}\n`)
+  output.write(`${JSON.stringify(object, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value))}\n`)
 }

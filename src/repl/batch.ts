@@ -14,6 +14,8 @@ export interface BatchOptions {
   /** goes on after an error; the first one decides the exit status */
   keepGoing?: boolean
   write(text: string): void
+  /** asked after each line: whether anybody still reads what it wrote; the script ends if not */
+  written?(): Promise<boolean>
   /** an error that does not end the script, with --keep-going */
   complain?(error: PciemError): void
 }
@@ -53,7 +55,7 @@ export async function runLines(session: Session, evaluator: Evaluator, lines: re
       print(outcome, pending.trim(), options)
     }
     pending = ''
-    if (session.left) break
+    if (session.left || (await options.written?.()) === false) break
   }
   if (pending !== '') failed(new PciemError(`${options.name}:${first}: the script ends inside this statement`))
   if (failure) throw new PciemError(`${options.name}: there were errors, the first in line ${lineOf(failure, options.name)}`, { exitCode: failure.exitCode, cause: failure })

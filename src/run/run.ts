@@ -40,7 +40,7 @@ export interface RunResult {
 }
 
 /** Creates a model's device, runs the command (or waits for ^C) while a driver is bound, and takes the device away again. */
-export async function run(request: RunRequest, onReady: (device: ReadyDevice) => void): Promise<RunResult> {
+export async function run(request: RunRequest, onReady: (device: ReadyDevice) => void | Promise<void>): Promise<RunResult> {
   const host = await ModelHost.create(request.model, request.options)
   try {
     const { record: path, force, command, model, options } = request
@@ -63,11 +63,11 @@ export async function run(request: RunRequest, onReady: (device: ReadyDevice) =>
 }
 
 /** From start to removal: orderly, unless there is nobody left to answer the driver. No signal ends the process before that. */
-async function whileOnTheBus(host: ModelHost, request: RunRequest, onReady: (device: ReadyDevice) => void): Promise<number> {
+async function whileOnTheBus(host: ModelHost, request: RunRequest, onReady: (device: ReadyDevice) => void | Promise<void>): Promise<number> {
   const { caught, stop } = catchSignals()
   try {
     const device = await Promise.race([bringUp(host, request), host.failed, caught.then(notReady)])
-    onReady(device)
+    await onReady(device)
     const work = request.command ? withMarks(host, request.command, request.quiet) : caught.then(() => exitCodes.ok)
     return await Promise.race([work, host.failed])
   } finally {

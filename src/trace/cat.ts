@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
+import type { Output } from '../output.js'
 import { hexdump } from '../repl/hexdump.js'
 import { type EventFilter, eventTest } from './filter.js'
 import { formatEvent, TraceNames } from './format.js'
 import { eventToJson } from './json.js'
-import type { LineWriter } from './line-writer.js'
 import type { EventRange, TraceReader } from './reader.js'
 
 export interface CatOptions extends EventFilter, EventRange {
@@ -15,7 +15,7 @@ export interface CatOptions extends EventFilter, EventRange {
 }
 
 /** Prints the events of a trace, until it ends or nobody reads on. */
-export async function catTrace(reader: TraceReader, out: LineWriter, options: CatOptions): Promise<void> {
+export async function catTrace(reader: TraceReader, out: Output, options: CatOptions): Promise<void> {
   const { who } = options
   const names = new TraceNames(reader.header, who || options.format === 'ndjson' ? reader.comms() : undefined)
   const test = eventTest(options)
@@ -29,8 +29,7 @@ export async function catTrace(reader: TraceReader, out: LineWriter, options: Ca
       full = out.line(formatEvent(event, { ...naming, start, who }))
       if (options.data && event.data && event.data.length > 0) full = out.line(indent(hexdump(event.data, event.addr))) || full
     }
-    if (full) await out.flush()
-    if (out.closed) return
+    if (full && !(await out.flush())) return
   }
   await out.flush()
 }

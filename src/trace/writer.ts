@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { PciemError } from '../errors.js'
+import { PciemError, writeTrouble } from '../errors.js'
 import { EventBatch, maxEvents } from './batch.js'
 import { encodeBatch, randomTail } from './batch-encoder.js'
 import type { Column64 } from './column64.js'
@@ -365,10 +365,9 @@ export class TraceWriter {
 
   #fail(error: unknown): PciemError {
     if (!(error instanceof Error) || error instanceof PciemError) return error as PciemError
-    const { code, errno, message } = error as NodeJS.ErrnoException
-    const why = code === 'ENOSPC' ? 'the disk is full' : code === 'EDQUOT' ? 'the disk quota is used up' : code === 'EFBIG' ? 'the file size limit is reached' : message
+    const { code, errno } = error as NodeJS.ErrnoException
     this.#failure = new PciemError(
-      `cannot write on to ${this.#file.path}: ${why}; its first ${this.#flushed} events are safe, free some space and record again`,
+      `cannot write on to ${this.#file.path}: ${writeTrouble(error)}; its first ${this.#flushed} events are safe, free some space and record again`,
       { ...(code && { code }), ...(errno !== undefined && { errno }), syscall: 'write', cause: error },
     )
     return this.#failure

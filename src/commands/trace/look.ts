@@ -2,12 +2,12 @@
 // info, cat, verify, diff: what is in a trace, or in two.
 import type { Argv } from 'yargs'
 import { UsageError, exitCodes } from '../../errors.js'
+import { output } from '../../output.js'
 import { catTrace } from '../../trace/cat.js'
 import { compareTraces, forgivenText } from '../../trace/diff/compare.js'
 import { infoText } from '../../trace/info-text.js'
 import { summarizeTrace } from '../../trace/info.js'
 import { jsonValue } from '../../trace/json.js'
-import { LineWriter } from '../../trace/line-writer.js'
 import { isWhole, verifyFrames, verifyTrace } from '../../trace/verify.js'
 import { type ChoiceArgs, choice, chosen, file, type FileArgs, json, print, printLines, reading, readingAll } from './options.js'
 
@@ -82,7 +82,7 @@ async function info(path: string, asJson: boolean): Promise<void> {
 }
 
 async function cat(argv: CatArgs): Promise<void> {
-  await reading(argv.file, (reader) => catTrace(reader, new LineWriter(process.stdout), { format: argv.format, data: argv.data, who: argv.who, ...chosen(argv, reader) }))
+  await reading(argv.file, (reader) => catTrace(reader, output, { format: argv.format, data: argv.data, who: argv.who, ...chosen(argv, reader) }))
 }
 
 async function verify(path: string, asJson: boolean, events: boolean): Promise<void> {

@@ -2,9 +2,9 @@
 // What the verbs of `pciem trace` have in common: the file, the output, and which events are meant.
 import type { Argv } from 'yargs'
 import { UsageError } from '../../errors.js'
+import { output as stdout } from '../../output.js'
 import { contextClasses, type ContextClass, kindNumbers } from '../../trace/event.js'
 import { type AddressRange, type ContextChoice, type EventFilter, kindsOf } from '../../trace/filter.js'
-import { LineWriter } from '../../trace/line-writer.js'
 import { type EventRange, TraceReader } from '../../trace/reader.js'
 
 export interface FileArgs {
@@ -116,12 +116,8 @@ export async function print(text: string): Promise<void> {
 }
 
 export async function printLines(lines: Iterable<string>): Promise<void> {
-  const out = new LineWriter(process.stdout)
-  for (const line of lines) {
-    if (out.line(line)) await out.flush()
-    if (out.closed) return
-  }
-  await out.flush()
+  for (const line of lines) if (stdout.line(line) && !(await stdout.flush())) return
+  await stdout.flush()
 }
 
 function wordsOf(option: string | string[] | undefined): string[] | undefined {
