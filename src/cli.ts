@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { existsSync } from 'node:fs'
+import { closeSync, existsSync } from 'node:fs'
+import { isatty } from 'node:tty'
 import yargs, { type Argv, type CommandModule } from 'yargs'
 import { PciemError, UsageError, describeError, exitCodes } from './errors.js'
 import { output } from './output.js'
@@ -78,6 +79,9 @@ function grammar(args: string[], loaded?: CommandName, command?: CommandModule):
   return parser
 }
 
+// Node gives its terminals their modes back as it exits, and dies of one that has hung up: it must not find that.
+const terminals = [0, 1, 2].filter((fd) => isatty(fd))
+process.on('exit', () => terminals.filter((fd) => !isatty(fd)).forEach((fd) => closeSync(fd)))
 // Of a line that cannot be written there, nobody can be told.
 process.stderr.on('error', () => undefined)
 process.exitCode = await main(process.argv.slice(2))

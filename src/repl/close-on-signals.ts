@@ -12,7 +12,8 @@ export interface Signals {
 
 /**
  * Told to end, the session takes its devices off the bus first, and the terminal gets its modes back. A
- * second signal does not wait. The prompt itself sees ^C as a key, not as a signal.
+ * second signal does not wait, but for SIGHUP: a terminal that hangs up may say so more than once. The prompt
+ * itself sees ^C as a key, not as a signal.
  */
 export function closeOnSignals(session: Session): Signals {
   let closing = false
@@ -20,9 +21,10 @@ export function closeOnSignals(session: Session): Signals {
     // ^C for a program that the prompt has given the terminal to.
     if (signal === 'SIGINT' && session.interactive) return session.cancelNow()
     const status = 128 + constants.signals[signal]
-    if (process.stdin.isTTY && process.stdin.isRaw) process.stdin.setRawMode(false)
+    if (closing && signal === 'SIGHUP') return
     if (closing) process.exit(status)
     closing = true
+    if (process.stdin.isTTY && process.stdin.isRaw) process.stdin.setRawMode(false)
     if (process.stdout.isTTY) process.stdout.write('\n')
     session.cancelNow()
     void session.close().finally(() => process.exit(status))

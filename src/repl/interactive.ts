@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { type REPLServer, Recoverable, start } from 'node:repl'
+import { isatty } from 'node:tty'
 import { inspect } from 'node:util'
 import chalk from 'chalk'
 import { PciemError, describeError } from '../errors.js'
@@ -44,8 +45,14 @@ export async function runInteractive(session: Session): Promise<void> {
   handleKeys(prompt, interrupted)
   await openHistory(server)
   const view = new LiveView(session, screen)
+  server.on('error', () => hungUp())
   await new Promise<void>((resolve) => server.once('exit', resolve))
   view.close()
+}
+
+/** The terminal is gone, and that is what SIGHUP says; it comes later than the end of the input, or to nobody (nohup). */
+function hungUp(): void {
+  process.emit('SIGHUP', 'SIGHUP')
 }
 
 function show(value: unknown): string {
@@ -90,8 +97,10 @@ function handleKeys({ session, server, screen, lines, evaluator }: Prompt, inter
   const close = server.close.bind(server)
   let asked = 0
   ;(server as { close: () => void }).close = () => {
-    const gone = !process.stdin.isTTY || process.stdin.destroyed
-    if (gone) return close()
+    if (!isatty(0)) {
+      hungUp()
+      return close()
+    }
     if (lines.busy && !session.left) return lines.after(() => server.close())
     const alive = session.devices.length
     if (session.left || alive === 0 || Date.now() - asked < 5000) return close()

@@ -41,7 +41,7 @@ export class Terminal {
       this.screen.write(text)
     })
     this.ended = new Promise((resolve) => {
-      this.child.on('close', (status) => resolve({ status: status ?? -1, restored: this.saved('before') === this.saved('after') }))
+      this.child.on('close', (status) => resolve(status === null ? { status: -1, restored: false } : { status, restored: this.saved('before') === this.saved('after') }))
     })
   }
 
@@ -84,7 +84,7 @@ export class Terminal {
 
   /** The terminal itself goes away, as when its window is closed. */
   hangUp(): void {
-    this.child.kill('SIGHUP')
+    this.child.kill('SIGKILL')
   }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The prompt on a terminal: what needs no device. test/kernel/prompt.test.ts has the rest.
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -193,6 +193,19 @@ describe('the terminal', () => {
     await terminal.quiet()
     process.kill(pid, signal)
     expect(await terminal.ended).toEqual({ status, restored: true })
+  })
+
+  it.each([['tells so', ''], ['is not heard', "trap '' HUP; "]])('that hangs up and %s ends the prompt in order', async (_what, ignore) => {
+    const [path, errors, ended] = ['hang-up.sh', 'hang-up.err', 'hang-up.status'].map((name) => join(folder, name)) as [string, string, string]
+    rmSync(ended, { force: true })
+    writeFileSync(path, `trap '' HUP; (trap - HUP; ${ignore}exec bin/pciem repl 2>${errors}); echo $? >${ended}.new; mv ${ended}.new ${ended}\n`)
+    const terminal = await open({}, `sh ${path}`)
+    await terminal.enter('sleep 1000')
+    await terminal.quiet()
+    terminal.hangUp()
+    await terminal.until(() => existsSync(ended), 'the end of the prompt')
+    expect(readFileSync(ended, 'utf8')).toBe('129\n')
+    expect(readFileSync(errors, 'utf8')).toBe('')
   })
 
   it('is the prompt’s again when a child is killed that had it', async () => {
