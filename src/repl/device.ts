@@ -115,21 +115,25 @@ export class Device {
 
   /** Off the bus, the driver first unless it is a surprise; then everything is given back. */
   async remove(surprise: boolean): Promise<void> {
-    let failed: unknown
-    try {
-      // An orderly removal waits for the driver, and the driver may be waiting at a break.
-      this.player.release()
-      await this.slot.remove({ surprise })
-    } catch (error) {
-      failed = error
-    }
-    if (this.recorder) {
-      const { lost } = await this.recordStop()
-      if (lost > 0n) failed ??= new PciemError(`the trace is lossy: ${lost} events are missing`)
-    }
+    const failures: unknown[] = []
+    const fails = (error: unknown) => void failures.push(error)
+    await this.leaveBus(surprise).catch(fails)
+    await this.endRecording().catch(fails)
     this.drain()
     this.monitor.close()
     await this.parts.close()
-    if (failed) throw failed
+    if (failures.length > 0) throw failures[0]
+  }
+
+  private async leaveBus(surprise: boolean): Promise<void> {
+    // An orderly removal waits for the driver, and the driver may be waiting at a break.
+    this.player.release()
+    await this.slot.remove({ surprise })
+  }
+
+  private async endRecording(): Promise<void> {
+    if (!this.recorder) return
+    const { lost } = await this.recordStop()
+    if (lost > 0n) throw new PciemError(`the trace is lossy: ${lost} events are missing`)
   }
 }
