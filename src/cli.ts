@@ -66,6 +66,7 @@ function grammar(args: string[], loaded?: CommandName, command?: CommandModule):
     .exitProcess(false)
     .showHelpOnFail(false)
     .wrap(Math.min(110, process.stdout.columns ?? 100))
+    .check((argv, options) => refuseRepeated(argv, options as unknown as Options))
     .fail((message, error) => {
       const missing = command && /^Not enough non-option arguments/.test(message)
       const what = missing ? `an argument is missing: pciem ${String(command.command)}` : message.trim().replace(/\s*\n\s*/g, ' ')
@@ -77,6 +78,19 @@ function grammar(args: string[], loaded?: CommandName, command?: CommandModule):
     else parser.command(name, commands[name].summary)
   }
   return parser
+}
+
+/** What yargs hands to a check, and its types do not: all options by name, and those which are lists. */
+interface Options {
+  key: Record<string, true>
+  array: readonly string[]
+}
+
+/** Of what is given twice yargs makes a list, which only some options are. */
+function refuseRepeated(argv: Record<string, unknown>, { key, array }: Options): true {
+  const name = Object.keys(key).find((name) => name.length > 1 && Array.isArray(argv[name]) && !array.includes(name))
+  if (name !== undefined) throw new UsageError(`--${name} is given twice; say it once`)
+  return true
 }
 
 // Node gives its terminals their modes back as it exits, and dies of one that has hung up: it must not find that.

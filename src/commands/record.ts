@@ -11,7 +11,7 @@ interface Args {
   all: boolean
   next: boolean
   force: boolean
-  filter: string | undefined
+  filter: string[] | undefined
   ring: string | undefined
   trigger: string[] | undefined
   maxSize: string | undefined
@@ -28,7 +28,7 @@ const builder = (yargs: Argv): Argv<Args> =>
     .option('all', { type: 'boolean', default: false, describe: 'every device that is alive' })
     .option('next', { type: 'boolean', default: false, describe: 'the device that is created next, by any program, from its creation on' })
     .option('force', { type: 'boolean', default: false, describe: 'overwrite the trace if it exists' })
-    .option('filter', { type: 'string', requiresArg: true, describe: 'only these kinds of events, e.g. mmio,irq; the rest is not missed' })
+    .option('filter', { type: 'string', array: true, nargs: 1, requiresArg: true, describe: 'only these kinds of events, e.g. mmio,irq; the rest is not missed' })
     .option('ring', { type: 'string', requiresArg: true, describe: 'keep the last SIZE (64M) in memory, and write them when the recording ends' })
     .option('trigger', { type: 'string', array: true, nargs: 1, requiresArg: true, describe: 'end it at: oops, iommu-fault, log:TEXT, or an event as mmio-write@bar0+0x14=1' })
     .option('max-size', { type: 'string', requiresArg: true, describe: 'end it, or begin the next file, at this SIZE' })
@@ -55,7 +55,6 @@ export const command: CommandModule<object, Args> = {
 function requestOf(argv: Args): RecordRequest {
   const command = argv['--']
   if (command?.length === 0) throw new UsageError('a command is missing behind --')
-  if (Array.isArray(argv.output)) throw new UsageError('one -o FILE, please')
   const targets = (argv.targets ?? []).map(String)
   if (argv.all && targets.length > 0) throw new UsageError('--all, or some devices by name: not both')
   if (argv.next && (argv.all || targets.length > 0)) throw new UsageError('--next is a device that does not exist yet: leave --all, and the names of others, out')
@@ -68,7 +67,7 @@ function requestOf(argv: Args): RecordRequest {
     force: argv.force,
     lossy: argv.lossy,
     command,
-    ...(argv.filter !== undefined && { filter: argv.filter.split(',') }),
+    ...(argv.filter && { filter: argv.filter.flatMap((words) => words.split(',')) }),
     ...(argv.ring !== undefined && { keep: parseSize(argv.ring, '--ring') }),
     ...(argv.trigger && { triggers: argv.trigger }),
     ...(argv.maxSize !== undefined && { maxBytes: parseSize(argv.maxSize, '--max-size') }),

@@ -60,6 +60,10 @@ describe('a wrong command line ends with status 2 and one line that says what is
     [['replay', 't.pciem', '--pace', 'slow'], /^pciem: Invalid values: Argument: pace, Given: "slow", Choices: "fast", "recorded"; try `pciem replay --help`$/m],
     [['run', 'nvme', '--frobnicate'], /^pciem: Unknown argument: frobnicate; try `pciem run --help`$/m],
     [['record', '-o'], /^pciem: Not enough arguments following: o; try `pciem record --help`$/m],
+    [['record', '-o', 'a', '-o', 'b'], /^pciem: --output is given twice; say it once$/m],
+    [['trace', 'filter', golden, '--kind', 'irq', '--kind', 'dma', '-o', 'a', '-o', 'b'], /^pciem: --output is given twice; say it once$/m],
+    [['replay', golden, '--kernel-mismatch', 'fail', '--kernel-mismatch', 'warn'], /^pciem: --kernel-mismatch is given twice; say it once$/m],
+    [['trace', 'cat', golden, '--kind', 'irq', '--kind', 'dma,frob'], /^pciem: no kind 'frob'; there are cfg-read, /],
     [['replay'], /^pciem: an argument is missing: pciem replay <file\.\.>; try/],
     [['replay', '/nonexistent'], /^pciem: cannot read \/nonexistent: there is no such file; check the name$/m],
     [['replay', golden, '--times', '0'], /^pciem: --times needs a whole number from 1 on$/m],
@@ -169,6 +173,7 @@ describe.skipIf(existsSync('/dev/pciem'))('without the module, what needs a devi
   it.each([
     [['run', 'edu', '--', 'true'], 4],
     [['record', '-o', dir.path('never.pciem')], 4],
+    [['record', '-o', dir.path('never.pciem'), '--filter', 'mmio', '--filter', 'irq'], 4],
     [['-c', 'create edu'], 1],
   ])('pciem %j', async (args, status) => {
     await refused(args, status, absent)

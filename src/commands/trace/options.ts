@@ -17,12 +17,12 @@ export interface OutputArgs {
 }
 
 export interface ChoiceArgs {
-  kind: string | string[] | undefined
+  kind: string[] | undefined
   bar: number | undefined
   func: number | undefined
   slot: number | undefined
-  addr: string | string[] | undefined
-  context: string | string[] | undefined
+  addr: string[] | undefined
+  context: string[] | undefined
   from: string | undefined
   to: string | undefined
   since: string | undefined
@@ -45,12 +45,12 @@ export function output<T>(yargs: Argv<T>): Argv<T & OutputArgs> {
 
 export function choice<T>(yargs: Argv<T>): Argv<T & ChoiceArgs> {
   return yargs
-    .option('kind', { type: 'string', requiresArg: true, describe: 'only these, with commas between: a kind (irq) or a family (mmio, dma)' })
+    .option('kind', { type: 'string', array: true, nargs: 1, requiresArg: true, describe: 'only these, with commas between: a kind (irq) or a family (mmio, dma)' })
     .option('bar', { type: 'number', requiresArg: true, describe: 'only accesses to this BAR' })
-    .option('addr', { type: 'string', requiresArg: true, describe: 'only what touches these offsets, registers or IOVAs: 0x14, 0x1000-0x1fff, with commas between' })
+    .option('addr', { type: 'string', array: true, nargs: 1, requiresArg: true, describe: 'only what touches these offsets, registers or IOVAs: 0x14, 0x1000-0x1fff, with commas between' })
     .option('func', { type: 'number', requiresArg: true, describe: 'only this function' })
     .option('slot', { type: 'number', requiresArg: true, describe: 'only this slot, of several devices' })
-    .option('context', { type: 'string', requiresArg: true, describe: `only what these did, with commas between: ${contextClasses.join(', ')}, or one of them (task:412)` })
+    .option('context', { type: 'string', array: true, nargs: 1, requiresArg: true, describe: `only what these did, with commas between: ${contextClasses.join(', ')}, or one of them (task:412)` })
     .option('from', { type: 'string', requiresArg: true, describe: 'first seq' })
     .option('to', { type: 'string', requiresArg: true, describe: 'last seq' })
     .option('since', { type: 'string', requiresArg: true, describe: 'from this time on: seconds, as `trace cat` shows them' })
@@ -120,8 +120,8 @@ export async function printLines(lines: Iterable<string>): Promise<void> {
   await stdout.flush()
 }
 
-function wordsOf(option: string | string[] | undefined): string[] | undefined {
-  return option === undefined ? undefined : [option].flat().flatMap((words) => words.split(','))
+function wordsOf(option: string[] | undefined): string[] | undefined {
+  return option?.flatMap((words) => words.split(','))
 }
 
 function addressRange(text: string): AddressRange {
