@@ -93,11 +93,13 @@ export function asCommand(line: string, table: CommandTable): string[] | undefin
 export interface Arguments {
   positional: string[]
   options: Map<string, string | true>
+  /** of the options that may be given more than once, all values */
+  lists: Map<string, string[]>
 }
 
-/** Positional words and `--name value` / `--name=value` / `--flag`; only the named ones are allowed. */
-export function parseArguments(args: string[], known: Record<string, 'value' | 'flag'> = {}): Arguments {
-  const parsed: Arguments = { positional: [], options: new Map() }
+/** Positional words and `--name value` / `--name=value` / `--flag`; only the named ones are allowed, a value once, values as often as one likes. */
+export function parseArguments(args: string[], known: Record<string, 'value' | 'values' | 'flag'> = {}): Arguments {
+  const parsed: Arguments = { positional: [], options: new Map(), lists: new Map() }
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!
     if (!arg.startsWith('--')) {
@@ -111,7 +113,9 @@ export function parseArguments(args: string[], known: Record<string, 'value' | '
     else {
       const value = inline ?? args[++i]
       if (value === undefined) throw new UsageError(`--${name} needs a value`)
-      parsed.options.set(name, value)
+      if (kind === 'values') parsed.lists.set(name, [...(parsed.lists.get(name) ?? []), value])
+      else if (parsed.options.has(name)) throw new UsageError(`--${name} is given twice; say it once`)
+      else parsed.options.set(name, value)
     }
   }
   return parsed

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import { recordCommands } from '../../src/repl/commands/record.js'
 import { hexdump } from '../../src/repl/hexdump.js'
 import { cut, parseCount, parseNumber } from '../../src/repl/number.js'
 import { asCommand, parseArguments, parseBarTarget, parseConfigTarget, words } from '../../src/repl/parse.js'
+import type { Session } from '../../src/repl/session.js'
 import { nearest } from '../../src/repl/suggest.js'
 
 describe('numbers', () => {
@@ -56,10 +58,18 @@ describe('lines', () => {
   it('keeps spaces inside quotes', () => {
     expect(words(`mark "two words" 'and # more' a\\b`)).toEqual(['mark', 'two words', 'and # more', 'a\\b'])
   })
+  it('keeps all values of an option that may be repeated, and refuses others', async () => {
+    const [record] = recordCommands
+    const recordStart = vi.fn()
+    const session = { device: () => ({ recordStart }) } as unknown as Session
+    await record!.run(session, words('start t --trigger oops --trigger="log:a, b" --filter mmio --filter=irq,dma'))
+    expect(recordStart).toHaveBeenCalledWith({ path: 't', force: false, lossy: false, triggers: ['oops', 'log:a, b'], filter: ['mmio', 'irq', 'dma'] })
+    await expect(record!.run(session, words('start t --ring 1M --ring 2M'))).rejects.toThrow('--ring is given twice; say it once')
+  })
   it('refuses unknown options', () => {
     expect(() => parseArguments(['--frobnicate'], {})).toThrow(/no option --frobnicate/)
     expect(() => parseArguments(['--timeout'], { timeout: 'value' })).toThrow(/needs a value/)
-    expect(parseArguments(['a', '--timeout=5', '--wait'], { timeout: 'value', wait: 'flag' })).toEqual({ positional: ['a'], options: new Map<string, string | true>([['timeout', '5'], ['wait', true]]) })
+    expect(parseArguments(['a', '--timeout=5', '--wait'], { timeout: 'value', wait: 'flag' })).toEqual({ positional: ['a'], options: new Map<string, string | true>([['timeout', '5'], ['wait', true]]), lists: new Map() })
   })
 })
 

@@ -7,19 +7,19 @@ import { parseSize, parseTime } from '../../recorder/units.js'
 import { type Command, result } from '../command.js'
 import type { Device } from '../device.js'
 import { parseCount } from '../number.js'
-import { parseArguments } from '../parse.js'
+import { type Arguments, parseArguments } from '../parse.js'
 import type { Session } from '../session.js'
 
-const optionKinds = { force: 'flag', lossy: 'flag', filter: 'value', ring: 'value', trigger: 'value', 'max-size': 'value', 'max-time': 'value', rotate: 'value' } as const
+const optionKinds = { force: 'flag', lossy: 'flag', filter: 'values', ring: 'value', trigger: 'values', 'max-size': 'value', 'max-time': 'value', rotate: 'value' } as const
 
-function startOptions(path: string, options: ReadonlyMap<string, string | true>): Parameters<Device['recordStart']>[0] {
+function startOptions(path: string, { options, lists }: Arguments): Parameters<Device['recordStart']>[0] {
   const given = <T>(name: string, convert: (text: string) => T): T | undefined => {
     const text = options.get(name)
     return typeof text === 'string' ? convert(text) : undefined
   }
-  const filter = given('filter', (text) => text.split(','))
+  const filter = lists.get('filter')?.flatMap((kinds) => kinds.split(','))
   const keep = given('ring', (text) => parseSize(text, '--ring'))
-  const triggers = given('trigger', (text) => text.split(','))
+  const triggers = lists.get('trigger')
   const maxBytes = given('max-size', (text) => parseSize(text, '--max-size'))
   const maxMs = given('max-time', (text) => parseTime(text, '--max-time'))
   const rotate = given('rotate', (text) => parseCount(text, 'the number of files'))
@@ -63,12 +63,12 @@ const record: Command = {
   summary: "write every transaction of the device to a trace file (start before `start` to have the driver's probe in it)",
   examples: ['record start /tmp/edu.pciem', 'record mark here', 'record', 'record stop', 'record start /tmp/last.pciem --ring 64M --trigger oops'],
   async run(session: Session, args) {
-    const { positional, options } = parseArguments(args, optionKinds)
-    const [verb, file, ...rest] = positional
+    const parsed = parseArguments(args, optionKinds)
+    const [verb, file, ...rest] = parsed.positional
     const device = session.device()
     if (verb === 'start') {
       if (file === undefined) throw new UsageError('into which file? e.g. `record start nvme.pciem`')
-      await device.recordStart(startOptions(file, options))
+      await device.recordStart(startOptions(file, parsed))
       return undefined
     }
     if (verb === 'mark') {
