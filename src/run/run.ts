@@ -41,6 +41,16 @@ export interface RunResult {
 
 /** Creates a model's device, runs the command (or waits for ^C) while a driver is bound, and takes the device away again. */
 export async function run(request: RunRequest, onReady: (device: ReadyDevice) => void | Promise<void>): Promise<RunResult> {
+  // No signal ends the process before the device is gone and the trace has its end.
+  const signals = catchSignals()
+  try {
+    return await runUntil(signals.caught, request, onReady)
+  } finally {
+    signals.stop()
+  }
+}
+
+async function runUntil(signal: Promise<NodeJS.Signals>, request: RunRequest, onReady: (device: ReadyDevice) => void | Promise<void>): Promise<RunResult> {
   const host = await ModelHost.create(request.model, request.options)
   try {
     const { record: path, force, command, model, options } = request
@@ -48,7 +58,7 @@ export async function run(request: RunRequest, onReady: (device: ReadyDevice) =>
     let status: number
     let totals: Awaited<ReturnType<Recorder['stop']>> | undefined
     try {
-      status = await whileOnTheBus(host, request, onReady)
+      status = await whileOnTheBus(host, signal, request, onReady)
     } finally {
       totals = await recorder?.stop()
     }
@@ -62,16 +72,14 @@ export async function run(request: RunRequest, onReady: (device: ReadyDevice) =>
   }
 }
 
-/** From start to removal: orderly, unless there is nobody left to answer the driver. No signal ends the process before that. */
-async function whileOnTheBus(host: ModelHost, request: RunRequest, onReady: (device: ReadyDevice) => void | Promise<void>): Promise<number> {
-  const { caught, stop } = catchSignals()
+/** From start to removal: orderly, unless there is nobody left to answer the driver. */
+async function whileOnTheBus(host: ModelHost, signal: Promise<NodeJS.Signals>, request: RunRequest, onReady: (device: ReadyDevice) => void | Promise<void>): Promise<number> {
   try {
-    const device = await Promise.race([bringUp(host, request), host.failed, caught.then(notReady)])
+    const device = await Promise.race([bringUp(host, request), host.failed, signal.then(notReady)])
     await onReady(device)
-    const work = request.command ? withMarks(host, request.command, request.quiet) : caught.then(() => exitCodes.ok)
+    const work = request.command ? withMarks(host, request.command, request.quiet) : signal.then(() => exitCodes.ok)
     return await Promise.race([work, host.failed])
   } finally {
-    stop()
     await host.slot.remove({ surprise: !host.alive })
   }
 }

@@ -22,17 +22,18 @@ onEachGuest('pciem run', (guest) => {
     expect(await guest.ok('rm /var/tmp/run.pciem; ls /sys/bus/pci/devices | grep -c "^f" || true')).toBe('0\n')
   })
 
-  it('takes the device away when the command is done, and when ^C ends it without one', async () => {
+  it('takes the device away when ^C ends it without a command; another ^C meanwhile does not leave the trace without its end', async () => {
     const script = [
-      'bin/pciem run nvme --json >/var/tmp/ready & pid=$!',
+      'bin/pciem run nvme --json --record /var/tmp/twice.pciem >/var/tmp/ready & pid=$!',
       'until [ -s /var/tmp/ready ]; do kill -0 $pid || exit 1; sleep 0.1; done',
       'bdf=$(sed -n \'s/.*"bdf":"\\([^"]*\\)".*/\\1/p\' /var/tmp/ready)',
       '[ -e /sys/bus/pci/devices/$bdf/driver ] && echo bound',
-      'kill -INT $pid; wait $pid; echo "status $?"',
+      'kill -INT $pid; while sleep 0.02; [ -e /sys/bus/pci/devices/$bdf ]; do kill -INT $pid || break; done; wait $pid; echo "status $?"',
+      'bin/pciem trace verify /var/tmp/twice.pciem >/dev/null && rm /var/tmp/twice.pciem && echo whole',
       '[ -e /sys/bus/pci/devices/$bdf ] || echo gone',
     ]
     // A background job of a script ignores SIGINT unless it has job control.
-    expect(await guest.ok(['sh', '-mc', script.join('\n')])).toBe('bound\nstatus 0\ngone\n')
+    expect(await guest.ok(['sh', '-mc', script.join('\n')])).toBe('bound\nstatus 0\nwhole\ngone\n')
   })
 
   it('says what is wrong with the file that a model wants, and exits with 2', async () => {
