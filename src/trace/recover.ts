@@ -145,7 +145,7 @@ class Rescue {
     if (event.kind === 'lost') this.#result.lost += event.value
     if (event.flags & flagDataLost) this.#result.dataLost++
     this.#result.events++
-    this.#expected.set(event.slot, event.seq + (event.flags & flagCoalesced ? 2n : 1n))
+    if (event.seq >= (expected ?? 1n)) this.#expected.set(event.slot, event.seq + (event.flags & flagCoalesced ? 2n : 1n))
     writer.append(event)
   }
 }

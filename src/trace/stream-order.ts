@@ -46,9 +46,9 @@ export class StreamOrder {
       this.#lost.add(event.slot)
       return
     }
-    // a mark of the recorder itself has the number of the event before it, if there is one
+    // a mark of the recorder itself has no number of its own, but that of the event before it
     this.#settle()
-    if (event.seq === (this.#expected.get(event.slot) ?? 1n) - 1n) return
+    if (event.seq < (this.#expected.get(event.slot) ?? 1n)) return
     this.#next(event.slot, event.seq, 1)
   }
 

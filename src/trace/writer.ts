@@ -191,7 +191,7 @@ export class TraceWriter {
     for (let kind = 0; kind < this.#counts.length; kind++) this.#counts[kind]! += batch.kinds[kind]!
     const first = batch.seq.at(0)
     const last = batch.count - 1
-    this.#lastSeq = batch.seq.at(last)
+    this.#lastSeq = batch.seq.at(last) + (batch.flags(last) & flagCoalesced ? 1n : 0n)
     this.#lastSlot = (batch.slot[last]! ^ this.#homeSlot) >>> 0
     this.#lastTime = batch.time.at(last)
     this.#firstTime ??= batch.time.at(0)

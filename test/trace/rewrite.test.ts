@@ -99,6 +99,20 @@ describe('merged traces', () => {
     expect(plain(events(merged))).toEqual(plain(events(nvme)))
   })
 
+  it('of two parts of one recording are whole, though the second begins with a mark', () => {
+    const { view, starts, lengths } = packRecords(sampleRecords())
+    const parts = [[0, 7], [7, starts.length]].map(([from, to], part) => {
+      const path = dir.path(`part-${part}.pciem`)
+      const writer = TraceWriter.create(path, { ...sampleHeader(), part })
+      writer.mark('by the recorder', 1_000_000_000n + BigInt(from!) * 1_700n)
+      for (let i = from!; i < to!; i++) writer.appendRecord(view, starts[i]!, lengths[i]!)
+      writer.end('stopped')
+      return path
+    })
+    expect(merge(parts)).toMatchObject({ devices: 1 })
+    expect(open(merged, (reader) => [reader.totals!.gaps, isWhole(verifyTrace(reader))])).toEqual([0n, true])
+  })
+
   it('of two devices keep both apart, in the order of time', () => {
     expect(merge([golden, nvme])).toMatchObject({ devices: 2 })
     const all = events(merged)

@@ -109,6 +109,17 @@ describe('a recording', () => {
     expect(whole).toBe(true)
   })
 
+  it('is whole with a mark right behind an answered read', () => {
+    const queue: RecorderCommand[] = [{ type: 'mark', text: 'here', id: 1 }]
+    const { events, whole } = run('answered.pciem', new Feed(sampleRecords(), 7, true), (feed) => (feed.waits === 1 ? queue.shift() : undefined))
+    // the read has numbers 6 and 7
+    expect(events.slice(5, 8).map(({ kind, seq }) => [kind, seq])).toEqual([['mmio-read', 6n], ['mark', 7n], ['dma-map', 8n]])
+    expect(whole).toBe(true)
+    const reader = TraceReader.open(dir.path('answered.pciem'))
+    expect(reader.totals!.gaps).toBe(0n)
+    reader.close()
+  })
+
   it('has handed everything to the system whenever its time to look has passed', () => {
     const path = dir.path('safe.pciem')
     const feed = new Feed(sampleRecords(), 1, true)
