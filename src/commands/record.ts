@@ -58,7 +58,6 @@ function requestOf(argv: Args): RecordRequest {
   const targets = (argv.targets ?? []).map(String)
   if (argv.all && targets.length > 0) throw new UsageError('--all, or some devices by name: not both')
   if (argv.next && (argv.all || targets.length > 0)) throw new UsageError('--next is a device that does not exist yet: leave --all, and the names of others, out')
-  if (argv.rotate !== undefined && !(Number.isInteger(argv.rotate) && argv.rotate > 0)) throw new UsageError('--rotate wants the number of files to keep')
   return {
     path: argv.output,
     targets,

@@ -55,6 +55,7 @@ function checkOptions({ filter, triggers, keep, rotate, maxBytes, maxMs }: Recor
   if (keep !== undefined && (rotate !== undefined || maxBytes !== undefined || maxMs !== undefined)) {
     throw new UsageError('a ring keeps the last events and writes them once: it has no size, time or rotation of its own')
   }
+  if (rotate !== undefined && !(Number.isInteger(rotate) && rotate > 0)) throw new UsageError('rotate wants the number of files to keep, 1 or more')
   if (rotate !== undefined && maxBytes === undefined && maxMs === undefined) throw new UsageError('rotate at which size, or after which time? give one of them too')
 }
 

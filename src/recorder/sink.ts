@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Where a recording goes: to files as it happens, or into memory until it ends.
-import { existsSync, rmSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { parse, join } from 'node:path'
 import { PciemError, exitCodes } from '../errors.js'
 import { compactTrace } from '../trace/compact.js'
@@ -45,6 +45,18 @@ export function partPath(path: string, part: number): string {
   return join(dir, `${name}.${part}${ext}`)
 }
 
+/** Those of a row that have a number in their name. */
+function laterParts(path: string): string[] {
+  const { dir, name, ext } = parse(path)
+  const isPart = (file: string): boolean => file.startsWith(`${name}.`) && file.endsWith(ext) && /^[1-9]\d*$/.test(file.slice(name.length + 1, file.length - ext.length))
+  try {
+    return readdirSync(dir || '.').filter(isPart).map((file) => join(dir, file))
+  } catch {
+    // what is wrong with the folder, creating the file says
+    return []
+  }
+}
+
 /** One file, or a row of them. */
 export class FileSink implements Sink {
   readonly #limits: Limits
@@ -67,6 +79,9 @@ export class FileSink implements Sink {
   ) {
     this.#limits = options.limits ?? {}
     this.#openedAt = nowMs
+    const { rotate } = this.#limits
+    if (!options.force) refuseExisting(path, rotate)
+    else if (rotate !== undefined) for (const part of laterParts(path)) rmSync(part)
     this.#writer = this.#open()
   }
 
@@ -159,8 +174,9 @@ export class FileSink implements Sink {
   }
 }
 
-/** Throws what creating the file would throw. */
-export function refuseExisting(path: string): void {
-  if (!existsSync(path)) return
-  throw new PciemError(`${path} exists already; choose another name, or overwrite it with --force`, { code: 'EEXIST', syscall: 'open', exitCode: exitCodes.usage })
+/** Throws what creating the file would throw; of a row of files, for the part that another row has left, too. */
+export function refuseExisting(path: string, rotate?: number): void {
+  const there = [path, ...(rotate === undefined ? [] : laterParts(path))].find((file) => existsSync(file))
+  if (there === undefined) return
+  throw new PciemError(`${there} exists already; choose another name, or overwrite it with --force`, { code: 'EEXIST', syscall: 'open', exitCode: exitCodes.usage })
 }

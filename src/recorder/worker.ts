@@ -56,7 +56,7 @@ function main(port: MessagePort, task: WorkerTask): void {
   let sink: Sink | undefined
   const say = (message: WorkerMessage): void => port.postMessage(message)
   try {
-    if (!task.force) refuseExisting(task.path)
+    if (!task.force) refuseExisting(task.path, task.limits.rotate)
     const triggers = new Triggers(task.triggers)
     const kinds = recordedKinds(task.filter)
     const options = { ringSize: task.ringSize, lossy: task.lossy, batch: true, kinds: kinds?.map((kind) => kindNumbers[kind]) ?? [] }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { createHash } from 'node:crypto'
-import { readdirSync, statSync } from 'node:fs'
+import { readdirSync, statSync, writeFileSync } from 'node:fs'
 import { afterAll, describe, expect, it } from 'vitest'
+import { Recorder } from '../../src/recorder/recorder.js'
 import { recordStream, type RecordSource, type RecorderCommand, type RecorderControl } from '../../src/recorder/record-stream.js'
 import { RingSink } from '../../src/recorder/ring-sink.js'
 import { FileSink, type Limits, type Sink } from '../../src/recorder/sink.js'
@@ -269,6 +270,19 @@ describe('a row of files', () => {
     recordFeeds([new Feed(manyReads(700), 700, true)], fileSink('filled.pciem', { maxBytes: 1, rotate: 9 }))
     const parts = readdirSync(dir.path('.')).filter((name) => /^filled(\.\d+)?\.pciem$/.test(name))
     expect(parts.map((name) => readBack(dir.path(name)).events.length).every((count) => count > 0)).toBe(true)
+  })
+
+  it('refuses to begin where a part of another one stands, and is rid of them all when forced', () => {
+    const there = () => readdirSync(dir.path('.')).filter((name) => name.startsWith('old.')).sort()
+    for (const name of ['old.2.pciem', 'old.13.pciem', 'old.x.pciem', 'old.2.txt']) writeFileSync(dir.path(name), '')
+    const begin = (force: boolean) => new FileSink(dir.path('old.pciem'), sampleHeader, { force, limits: { maxBytes: 1, rotate: 2 } })
+    expect(() => begin(false)).toThrow(/old\.(2|13)\.pciem exists already.*--force/)
+    begin(true).end('stopped')
+    expect(there()).toEqual(['old.2.txt', 'old.pciem', 'old.x.pciem'])
+  })
+
+  it.each([0, -1, 1.5, NaN])('of %f files is refused', async (rotate) => {
+    await expect(Recorder.start({ path: dir.path('none.pciem'), slotId: 0, maxBytes: 1, rotate })).rejects.toThrow(/number of files to keep/)
   })
 })
 
