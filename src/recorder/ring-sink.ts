@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A flight recorder: the last records stay in memory, and become a file when the recording ends.
 import { contextShift, kindNumbers, noBar, record } from '../trace/event.js'
+import { checkWritable } from '../trace/file-writer.js'
 import type { TraceHeader } from '../trace/header.js'
 import type { TraceNotes } from '../trace/notes.js'
 import type { BoundDriver, TraceTotals } from '../trace/totals.js'
@@ -32,13 +33,14 @@ export class RingSink implements Sink {
   readonly #drivers: BoundDriver[] = []
   #writer: TraceWriter | undefined
 
-  /** Keeps the last `size` bytes of records, somewhat less. Throws PciemError EEXIST. */
+  /** Keeps the last `size` bytes of records, somewhat less. Throws PciemError where the file could not be created. */
   constructor(
     readonly path: string,
     private readonly header: TraceHeader,
     private readonly options: { force: boolean; size: number },
   ) {
     if (!options.force) refuseExisting(path)
+    checkWritable(path)
     this.#chunkBytes = Math.min(maxChunk, Math.max(minChunk, Math.floor(options.size / 16)))
     this.#last.slot = header.devices[0]?.slot ?? 0
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { closeSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs'
+import { accessSync, closeSync, constants, existsSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { PciemError, exitCodes } from '../errors.js'
 
 /** Appends whole pieces to a new file; a piece that does not fit is taken back, so what is there stays readable. */
@@ -59,6 +60,15 @@ export class FileWriter {
     } catch {
       // the reader finds the piece's end missing, which says the same
     }
+  }
+}
+
+/** Throws what creating the file would throw, but does not create it: for what is written much later. */
+export function checkWritable(path: string): void {
+  try {
+    accessSync(existsSync(path) ? path : `${dirname(path)}/`, constants.W_OK)
+  } catch (error) {
+    throw openError(path, error as NodeJS.ErrnoException)
   }
 }
 

@@ -314,4 +314,10 @@ describe('a flight recorder', () => {
   it('leaves an existing file alone', () => {
     expect(() => new RingSink(dir.path('ring.pciem'), sampleHeader(), { force: false, size: 1 << 20 })).toThrow(/exists already/)
   })
+
+  it('does not begin where its file could not be written', () => {
+    for (const [folder, message] of [['absent', /folder does not exist; make it first/], ['ring.pciem', /cannot create .*: ENOTDIR/]] as const) {
+      expect(() => new RingSink(dir.path(`${folder}/t.pciem`), sampleHeader(), { force: true, size: 1 << 20 })).toThrow(message)
+    }
+  })
 })
