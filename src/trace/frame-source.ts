@@ -2,8 +2,9 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { PciemError, exitCodes } from '../errors.js'
 import { BadPayload, TraceFormatError } from './errors.js'
-import { type FrameHead, type Payload, checksumHolds, decodeHead, decodePayload, frameKinds, headBytes, sync } from './frames.js'
+import { type FrameHead, type Payload, checksumHolds, decodeHead, decodePayload, frameKinds, headBytes, maxPayload, sync } from './frames.js'
 
+/** Most ENDs are shorter; one of many drivers with their parameters is not. */
 const tailBytes = 16 << 10
 
 /** A frame whose checksum holds. `payload()` may be views of memory that the next frame overwrites. */
@@ -64,14 +65,17 @@ export class FrameSource {
 
   /** END, if the file ends with one. */
   end(): Frame | undefined {
-    const size = this.size
-    const from = Math.max(0, size - tailBytes)
-    this.#fill(from, size - from)
-    const tail = this.#buffer.subarray(from - this.#start, size - this.#start)
-    const at = tail.lastIndexOf(sync) - 6
-    if (at < 0 || tail.length - at < headBytes) return undefined
+    const { size } = this
+    let at = -1
+    for (let length = tailBytes; at < 0; length *= 2) {
+      const from = Math.max(0, size - length)
+      this.#fill(from, size - from)
+      const found = this.#buffer.subarray(from - this.#start, size - this.#start).lastIndexOf(sync)
+      if (found >= 6) at = from + found - 6
+      else if (from === 0 || length >= headBytes + maxPayload) return undefined
+    }
     try {
-      const frame = this.frameAt(from + at)
+      const frame = this.frameAt(at)
       if (frame?.head.kind !== frameKinds.end || frame.offset + headBytes + frame.head.length !== size) return undefined
       return frame
     } catch {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, describe, expect, it } from 'vitest'
 import { ndjsonLines } from '../../src/trace/json.js'
 import { perfettoLines } from '../../src/trace/perfetto.js'
@@ -44,6 +45,21 @@ describe('what a trace says beside its events', () => {
     const reader = TraceReader.open(path)
     expect(reader.header).toEqual(fullHeader())
     reader.close()
+  })
+
+  it('is complete with as many drivers and parameters as END may hold', () => {
+    const path = dir.path('drivers.pciem')
+    const writer = TraceWriter.create(path, sampleHeader())
+    const drivers = Array.from({ length: 64 }, (_, i) => ({ func: i % 8, name: `driver-${i}`, parameters: { opts: 'x'.repeat(1000 + i) } }))
+    for (const driver of drivers) writer.driver(driver)
+    writer.end('stopped')
+    const reader = TraceReader.open(path)
+    expect(reader.totals?.drivers).toEqual(drivers)
+    reader.close()
+    writeFileSync(path, readFileSync(path).subarray(0, -1))
+    const cut = TraceReader.open(path)
+    expect(cut.complete).toBe(false)
+    cut.close()
   })
 
   it('is refused where one thing of it is not what it must be', () => {
