@@ -3,7 +3,7 @@
 import type { Register, RegisterField, RegisterMap } from '../pci.js'
 import { BadPayload } from './errors.js'
 import { type ModuleFacts, packModule, unpackModule } from './module-facts.js'
-import { packSnapshot, type TraceSnapshot, unpackSnapshot } from './snapshot.js'
+import { packSnapshot, snapshotRoom, type TraceSnapshot, unpackSnapshot } from './snapshot.js'
 import { type Fields, bytesField, listField, mapField, packable, textField, u64Field, uintField } from './fields.js'
 
 export const formatVersion = 1
@@ -83,9 +83,10 @@ export function tagOf(header: TraceHeader): number {
   return Number.parseInt(header.uuid.slice(0, 8), 16) >>> 0
 }
 
-/** The header as it is packed: keys in one order, whole numbers over 2^32 as 64-bit integers. */
+/** The header as it is packed: keys in one order, whole numbers over 2^32 as 64-bit integers, and no more of the devices' memory than fits. */
 export function packHeader(header: TraceHeader): object {
   const { version, uuid, tool, created, kernel, module, command, owner, model, lossy, ring, part, recovered, partial, devices } = header
+  const room = snapshotRoom(devices.flatMap(({ snapshot }) => snapshot ?? []))
   return {
     version,
     uuid,
@@ -106,7 +107,7 @@ export function packHeader(header: TraceHeader): object {
       domain,
       dmaMode,
       functions: functions.map(packFunction),
-      ...(snapshot && { snapshot: packSnapshot(snapshot) }),
+      ...(snapshot && { snapshot: packSnapshot(snapshot, room) }),
     })),
   }
 }

@@ -29,13 +29,22 @@ export interface TraceSnapshot {
   partial?: boolean
 }
 
-/** No more memory than this goes into a header. */
+/** No more memory than this goes into a header, of all devices. */
 export const maxSnapshotBytes = 8 << 20
 
-export function packSnapshot({ seq, memory, mappings, partial }: TraceSnapshot): object {
+/** What memory each of these may bring into one header, so that all have a place. */
+export function snapshotRoom(snapshots: readonly TraceSnapshot[]): number {
+  const bytes = snapshots.flatMap(({ memory }) => memory).reduce((sum, piece) => sum + piece.bytes.length, 0)
+  return bytes <= maxSnapshotBytes ? bytes : Math.floor(maxSnapshotBytes / snapshots.length)
+}
+
+export function packSnapshot({ seq, memory, mappings, ...snapshot }: TraceSnapshot, room: number): object {
+  let left = room
+  const fitting = memory.filter(({ bytes }) => (left -= bytes.length) >= 0)
+  const partial = snapshot.partial || fitting.length < memory.length
   return {
     seq: packable(seq),
-    memory: memory.map(({ func, bar, offset, bytes }) => ({ func, bar, offset: packable(offset), bytes: Buffer.from(bytes) })),
+    memory: fitting.map(({ func, bar, offset, bytes }) => ({ func, bar, offset: packable(offset), bytes: Buffer.from(bytes) })),
     mappings: mappings.map(({ func, iova, length, seq: mapped, flags }) => ({ func, iova: packable(iova), length: packable(length), seq: packable(mapped), flags })),
     ...(partial && { partial }),
   }

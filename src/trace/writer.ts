@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { rmSync } from 'node:fs'
 import { PciemError, writeTrouble } from '../errors.js'
 import { EventBatch, maxEvents } from './batch.js'
 import { encodeBatch, randomTail } from './batch-encoder.js'
@@ -70,9 +71,17 @@ export class TraceWriter {
     this.#compress = options.compress ?? true
     this.#lastSlot = this.#homeSlot = header.devices[0]?.slot ?? 0
     this.#order = new StreamOrder(this.#homeSlot)
+    const frame = this.#headerFrame(path)
     this.#file = new FileWriter(path, options.force ?? false)
-    this.#frame(frameKinds.header, packHeader(header), this.#compress)
-    this.#sync()
+    try {
+      this.#append(frame)
+      this.#sync()
+    } catch (error) {
+      this.close()
+      // It was not there before, and would be in the way of the next try.
+      if (!options.force) rmSync(path)
+      throw error
+    }
   }
 
   /** Events so far, as stored. */
@@ -346,13 +355,26 @@ export class TraceWriter {
   #frame(kind: number, payload: object, compress: boolean, tail = 0): number {
     if (this.#failure) throw this.#failure
     const frame = encodeFrame(kind, this.#tag, this.#ordinal, payload, compress, tail)
+    this.#append(frame)
+    return frame[19]!
+  }
+
+  #headerFrame(path: string): Buffer {
+    try {
+      return encodeFrame(frameKinds.header, this.#tag, 0, packHeader(this.header), this.#compress)
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      throw new PciemError(`cannot create ${path}: what is to be said of its ${this.header.devices.length} devices is more than a header holds; take fewer at a time`, { code: 'E2BIG', cause: error })
+    }
+  }
+
+  #append(frame: Buffer): void {
     try {
       this.#file.append(frame)
     } catch (error) {
       throw this.#fail(error)
     }
     this.#ordinal++
-    return frame[19]!
   }
 
   #sync(): void {

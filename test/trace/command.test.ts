@@ -65,6 +65,14 @@ describe('pciem trace', { timeout: 60_000 }, () => {
     expect(status).toBe(0)
   })
 
+  it('leaves nothing in the way of the next try when not even the header could be written', () => {
+    const path = dir.path('no-room.pciem')
+    const filter = (before: string) => spawnSync('sh', ['-c', `${before} ${root}bin/pciem trace filter ${golden} --kind mmio -o ${path}`], { encoding: 'utf8' })
+    expect(filter('ulimit -f 0;')).toMatchObject({ status: 1, stderr: expect.stringMatching(/^pciem: cannot write on to .*the file size limit is reached.*\n$/) })
+    expect(existsSync(path)).toBe(false)
+    expect(filter('')).toMatchObject({ status: 0 })
+  })
+
   it('verify says 0 whole, 3 incomplete, 65 damaged with the offset', () => {
     expect(trace('verify', golden)).toMatchObject({ status: 0, stdout: expect.stringMatching(/: whole: 18 events/) })
     const bytes = readFileSync(golden)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, describe, expect, it } from 'vitest'
 import { ndjsonLines } from '../../src/trace/json.js'
 import { perfettoLines } from '../../src/trace/perfetto.js'
@@ -45,6 +45,28 @@ describe('what a trace says beside its events', () => {
     const reader = TraceReader.open(path)
     expect(reader.header).toEqual(fullHeader())
     reader.close()
+  })
+
+  it('has a share of the memory of each device, where all of it is more than a header holds', () => {
+    const path = dir.path('memory.pciem')
+    const header = fullHeader()
+    const [device] = header.devices
+    const memory = Array.from({ length: 8 }, (_, i) => ({ func: 0, bar: 0, offset: i << 20, bytes: new Uint8Array(1 << 20).fill(i + 1) }))
+    header.devices = [3, 4].map((slot) => ({ ...device!, slot, snapshot: { seq: 1n, memory, mappings: [] } }))
+    TraceWriter.create(path, header, { compress: false }).end('stopped')
+    const reader = TraceReader.open(path)
+    for (const { snapshot } of reader.header.devices) {
+      expect(snapshot!.partial).toBe(true)
+      expect(snapshot!.memory.map(({ offset, bytes }) => [offset, bytes.length, bytes[0]])).toEqual([0, 1, 2, 3].map((i) => [i << 20, 1 << 20, i + 1]))
+    }
+    reader.close()
+  })
+
+  it('leaves no file where it is more than a header holds', () => {
+    const path = dir.path('much.pciem')
+    const header = { ...sampleHeader(), command: Array.from({ length: 17 }, () => 'x'.repeat(1 << 20)) }
+    expect(() => TraceWriter.create(path, header)).toThrow(expect.objectContaining({ message: expect.stringMatching(/cannot create .*more than a header holds/), code: 'E2BIG' }))
+    expect(existsSync(path)).toBe(false)
   })
 
   it('is complete with as many drivers and parameters as END may hold', () => {
