@@ -3,11 +3,13 @@ import { Worker } from 'node:worker_threads'
 import type { Slot } from '../device/slot.js'
 import { PciemError, UsageError } from '../errors.js'
 import { builtModule } from '../paths.js'
+import { kindNumbers } from '../trace/event.js'
 import { kindsOf } from '../trace/filter.js'
 import type { TraceHeader } from '../trace/header.js'
 import { ownDevice } from './describe.js'
 import { type Progress, SharedProgress } from './progress.js'
 import type { RecorderCommand } from './record-stream.js'
+import { recordedKinds } from './recorded-kinds.js'
 import type { Limits } from './sink.js'
 import { parseTrigger } from './trigger.js'
 import type { WorkerMessage, WorkerTask } from './worker.js'
@@ -51,7 +53,13 @@ const defaultRingSize = 32 << 20
 /** Throws UsageError where the options do not fit each other. */
 function checkOptions({ filter, triggers, keep, rotate, maxBytes, maxMs }: RecorderOptions): void {
   for (const word of filter ?? []) if (!kindsOf(word)) throw new UsageError(`'${word}' is no kind of event, nor a family of them; e.g. mmio, dma-write, irq`)
-  for (const text of triggers ?? []) parseTrigger(text)
+  const recorded = filter && recordedKinds(filter).map((kind) => kindNumbers[kind])
+  for (const text of triggers ?? []) {
+    const { record } = parseTrigger(text)
+    if (recorded && record && !recorded.some((kind) => record.kinds.has(kind))) {
+      throw new UsageError(`the trigger '${text}' waits for events that the filter ${filter.join(',')} leaves out; add their kind to it`)
+    }
+  }
   if (keep !== undefined && (rotate !== undefined || maxBytes !== undefined || maxMs !== undefined)) {
     throw new UsageError('a ring keeps the last events and writes them once: it has no size, time or rotation of its own')
   }

@@ -7,7 +7,6 @@ import { type Monitor, monitorSlot } from '../device/monitor.js'
 import { PciemError, type PciemErrorOptions } from '../errors.js'
 import { Kmsg } from '../kmsg.js'
 import { kindNumbers, type EventKind } from '../trace/event.js'
-import { kindsOf } from '../trace/filter.js'
 import type { TraceDevice, TraceHeader } from '../trace/header.js'
 import { awaitDevice } from './await-device.js'
 import { Comms } from './comms.js'
@@ -16,6 +15,7 @@ import { headerOf } from './header.js'
 import { driverFacts } from './module-facts.js'
 import { type Progress, SharedProgress } from './progress.js'
 import { type RecorderCommand, recordStream } from './record-stream.js'
+import { recordedKinds } from './recorded-kinds.js'
 import { RingSink } from './ring-sink.js'
 import { FileSink, type Limits, refuseExisting, type Sink } from './sink.js'
 import { Triggers } from './trigger.js'
@@ -47,8 +47,6 @@ export type WorkerMessage =
 
 /** Of the kernel's log, at a time. */
 const linesOfLook = 1024
-/** Without these a trace does not say which driver it was, nor where it ends. */
-const alwaysRecorded: readonly EventKind[] = ['bind', 'unbind', 'remove', 'mark', 'lost']
 
 function main(port: MessagePort, task: WorkerTask): void {
   const monitors: Monitor[] = []
@@ -58,7 +56,7 @@ function main(port: MessagePort, task: WorkerTask): void {
   try {
     if (!task.force) refuseExisting(task.path, task.limits.rotate)
     const triggers = new Triggers(task.triggers)
-    const kinds = recordedKinds(task.filter)
+    const kinds = task.filter && recordedKinds(task.filter)
     const options = { ringSize: task.ringSize, lossy: task.lossy, batch: true, kinds: kinds?.map((kind) => kindNumbers[kind]) ?? [] }
     for (const { slot } of task.slots) monitors.push(monitorSlot(slot, options))
     // Later than the monitors: of what a line is about, there is a record.
@@ -141,12 +139,6 @@ function header(task: WorkerTask, slots: readonly MonitoredSlot[], known: TraceD
     ...(task.lossy && { lossy: true }),
     ...task.header,
   }
-}
-
-function recordedKinds(words: readonly string[] | undefined): EventKind[] | undefined {
-  if (!words) return undefined
-  const wanted = new Set([...words.flatMap((word) => kindsOf(word) ?? []), ...alwaysRecorded])
-  return (Object.keys(kindNumbers) as EventKind[]).filter((kind) => wanted.has(kind))
 }
 
 /** Errors lose their class between threads. */

@@ -4,6 +4,7 @@ import { findSlot } from '../../src/recorder/find-slot.js'
 import { Comms } from '../../src/recorder/comms.js'
 import { kmsgText, parseKmsg } from '../../src/kmsg.js'
 import { buildIdOf } from '../../src/recorder/module-facts.js'
+import { Recorder } from '../../src/recorder/recorder.js'
 import { parseTrigger } from '../../src/recorder/trigger.js'
 import { parseSize, parseTime } from '../../src/recorder/units.js'
 import type { ListedSlot } from '../../src/device/slot-info.js'
@@ -45,6 +46,16 @@ describe('what is asked for', () => {
     expect([...parseTrigger('cfg').record!.kinds]).toEqual([1, 2])
     expect(parseTrigger('log:timeout').log!('nvme0: I/O 3 timeout, aborting')).toBe(true)
     for (const text of ['', 'boom', 'log:', 'mmio-write@0x', 'irq@3=', 'mmio-write@bar7+0']) expect(() => parseTrigger(text)).toThrow(/triggers nothing/)
+  })
+})
+
+describe('a recording', () => {
+  it('does not begin with a trigger that its filter leaves out', async () => {
+    const start = (filter: string[], ...triggers: string[]) => Recorder.start({ path: '/no/such/folder/t.pciem', slotId: 0, filter, triggers })
+    await expect(start(['irq'], 'oops', 'mmio-write@bar0+0x14')).rejects.toThrow(/'mmio-write@bar0\+0x14' waits for events that the filter irq leaves out/)
+    await expect(start(['mmio', 'irq'], 'iommu-fault')).rejects.toThrow(/'iommu-fault' waits for events/)
+    // what these wait for is recorded, and the recording gets further
+    await expect(start(['mmio-write', 'irq'], 'oops', 'log:x', 'irq@3', 'mmio@bar0+0x14', 'unbind')).rejects.not.toThrow(/waits for events/)
   })
 })
 
