@@ -25,8 +25,9 @@ export function parseTrigger(text: string): Trigger {
   if (text === 'iommu-fault') return { text, record: { kinds: new Set([kindNumbers.fault]), values: iommuFaults } }
   if (text.startsWith('log:') && text.length > 4) return { text, log: (line) => line.includes(text.slice(4)) }
   const match = pattern.exec(text)
-  const kinds = match && kindsOf(match[1]!)
-  if (!match || !kinds) {
+  // The request of a read has no value yet: that comes with the completion.
+  const kinds = match && kindsOf(match[1]!)?.filter((kind) => match[4] === undefined || kind !== 'mmio-read-request')
+  if (!match || !kinds?.length) {
     throw new UsageError(`'${text}' triggers nothing; write oops, iommu-fault, log:TEXT, or an event as mmio-write@bar0+0x14=1, irq@3, reset`)
   }
   const [, , bar, addr, value] = match

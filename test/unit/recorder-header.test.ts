@@ -43,9 +43,12 @@ describe('what is asked for', () => {
   it('triggers', () => {
     expect(parseTrigger('mmio-write@bar2+0x14=1').record).toEqual({ kinds: new Set([4]), bar: 2, addr: 0x14n, values: [1n] })
     expect(parseTrigger('irq@3').record).toEqual({ kinds: new Set([14]), addr: 3n })
+    // what a read is answered with is not known at its request
+    expect(parseTrigger('mmio-read=0').record).toEqual({ kinds: new Set([3, 8]), values: [0n] })
+    expect([...parseTrigger('mmio-read').record!.kinds]).toEqual([3, 7, 8])
     expect([...parseTrigger('cfg').record!.kinds]).toEqual([1, 2])
     expect(parseTrigger('log:timeout').log!('nvme0: I/O 3 timeout, aborting')).toBe(true)
-    for (const text of ['', 'boom', 'log:', 'mmio-write@0x', 'irq@3=', 'mmio-write@bar7+0']) expect(() => parseTrigger(text)).toThrow(/triggers nothing/)
+    for (const text of ['', 'boom', 'log:', 'mmio-write@0x', 'irq@3=', 'mmio-write@bar7+0', 'mmio-read-request=0']) expect(() => parseTrigger(text)).toThrow(/triggers nothing/)
   })
 })
 

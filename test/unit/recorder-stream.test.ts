@@ -195,6 +195,13 @@ describe('a recording', () => {
     expect(events).toBeLessThan(sampleRecords().length)
   })
 
+  it('ends with the answer of a read that is waited for, not with its question', () => {
+    const { reason, kinds } = recordFeeds([new Feed(sampleRecords(), 1, true)], fileSink('answer.pciem'), { triggers: new Triggers(['mmio-read@bar0+0x1c=0']) })
+    expect(reason).toBe('removed')
+    expect(kinds['mmio-read']).toBe(2)
+    expect(recordFeeds([new Feed(sampleRecords(), 1, true)], fileSink('answer.pciem'), { triggers: new Triggers(['mmio-read@bar0+0x1c=1']) }).reason).toMatch(/^trigger/)
+  })
+
   it('ends with an IOMMU fault that is waited for, and with no other fault', () => {
     const fault = (value: bigint, i: number): RawRecord => ({ kind: 'fault', seq: BigInt(i + 1), value })
     // beyond a BAR, a read that timed out, a page that nobody mapped
