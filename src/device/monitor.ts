@@ -132,15 +132,14 @@ export class Monitor {
     return count
   }
 
-  /** The time of the next finished record, ns; undefined when there is none. */
+  /** The time of the next record, ns, which may still be being copied; undefined when there is none. */
   peekTime(): bigint | undefined {
     if (this.isClosed) return undefined
     const producer = Number(binding.loadAcquire64(this.status, page.producer))
     while (this.position < producer) {
       const start = this.position % this.ringSize
       const length = Atomics.load(this.words, (start + record.len) >>> 2)
-      if (length & uapi.PCIEM_RECORD_BUSY) return undefined
-      if (!(length & uapi.PCIEM_RECORD_SKIP)) return this.view.getBigUint64(start + record.time, true)
+      if (length & uapi.PCIEM_RECORD_BUSY || !(length & uapi.PCIEM_RECORD_SKIP)) return this.view.getBigUint64(start + record.time, true)
       this.position += (length & ~flags) >>> 0
     }
     return undefined

@@ -5,8 +5,8 @@ import type { SlotSource } from './record-stream.js'
 const round = 4096
 
 /**
- * Takes what several sources hold, the earliest record first. A source that holds nothing is not
- * waited for: what it will hold is later, but for a record that is being written just now.
+ * Takes what several sources hold, the earliest record first, up to one that is still being copied.
+ * A source that holds nothing is not waited for: what it will hold is later.
  */
 export function drainInOrder(sources: readonly SlotSource[], each: (slot: number, view: DataView, start: number, length: number) => void): number {
   const [only, ...others] = sources

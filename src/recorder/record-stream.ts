@@ -15,7 +15,7 @@ export interface RecordSource {
   readonly closed: boolean
   /** at most `most` records; all that are there when left out */
   drain(each: Take, most?: number): number
-  /** time of the next record; undefined when there is none */
+  /** time of the next record, which drain() does not give while it is still being copied; undefined when there is none */
   peekTime(): bigint | undefined
   /** blocks this thread */
   wait(timeoutMs: number): boolean
@@ -47,6 +47,9 @@ export interface RecorderControl {
 
 /** What has been recorded is handed to the system within 50 ms: so often the recorder looks by itself. */
 const lookEveryMs = 40
+/** So long a record's data may take to be there, with others behind it, before a mark or the end. */
+const mostCopyingMs = 50
+const clock = new Int32Array(new SharedArrayBuffer(4))
 
 /** Returns when the trace has been closed. Throws what writing throws. */
 export function recordStream(sources: readonly SlotSource[], sink: Sink, control: RecorderControl): TraceTotals {
@@ -110,7 +113,12 @@ class Recording {
   #drainAll(): void {
     const now = process.hrtime.bigint()
     const waits = ({ source }: SlotSource): boolean => (source.peekTime() ?? now) < now
-    while (this.sources.some(waits) && this.#drain() > 0);
+    const until = performance.now() + mostCopyingMs
+    while (this.sources.some(waits)) {
+      if (this.#drain() > 0) continue
+      if (performance.now() >= until) return
+      Atomics.wait(clock, 0, 0, 1)
+    }
   }
 
   /** The kernel's log and new processes; and what is to be safe from now on. */

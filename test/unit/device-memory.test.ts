@@ -163,6 +163,16 @@ describe('Monitor', () => {
     monitor.close()
   })
 
+  it('tells when a record was made that is still being written', () => {
+    const monitor = open()
+    putRecord(128, 0n, uapi.PCIEM_RECORD_SKIP)
+    put(fd, data + 128 + record.time, 7n, 8)
+    putRecord(64, 1n, uapi.PCIEM_RECORD_BUSY)
+    expect(monitor.peekTime()).toBe(7n)
+    expect(monitor.drain(() => undefined)).toBe(0)
+    monitor.close()
+  })
+
   it('gives a record again when its reader threw', () => {
     const monitor = open()
     putRecord(64, 1n)

@@ -53,6 +53,15 @@ class Feed implements RecordSource {
   }
 }
 
+/** The data of the first record takes its time. */
+class SlowFeed extends Feed {
+  copying = 4
+
+  override drain(each: (view: DataView, start: number, length: number) => void, most = Infinity): number {
+    return this.copying-- > 0 ? 0 : super.drain(each, most)
+  }
+}
+
 const quiet: RecorderControl = {
   next: () => undefined,
   marked: () => undefined,
@@ -98,6 +107,16 @@ describe('a recording', () => {
     const { totals, events } = run('stopped.pciem', new Feed(sampleRecords(), 7, false), (feed) => (feed.waits === 2 ? { type: 'stop', reason: 'SIGTERM' } : undefined))
     expect(totals.reason).toBe('SIGTERM')
     expect(events.at(-1)!.seq).toBe(14n)
+  })
+
+  it('stopped, has also what stands behind a record that is still being copied', () => {
+    const stop = (feed: Feed) => (feed.waits === 1 ? ({ type: 'stop', reason: 'SIGTERM' } as const) : undefined)
+    const { events, whole } = run('copied.pciem', new SlowFeed(sampleRecords(), 100, false), stop)
+    expect(events.at(-1)!.kind).toBe('remove')
+    expect(whole).toBe(true)
+    const stuck = new SlowFeed(sampleRecords(), 100, false)
+    stuck.copying = Infinity
+    expect(run('stuck.pciem', stuck, stop).events).toEqual([])
   })
 
   it('puts a mark behind what happened before it', () => {
