@@ -28,6 +28,7 @@ export function alterTrace(from: string, to: string, alteration: Alteration, opt
       for (const event of reader.events()) {
         writer.append(event.seq === before.seq && event.kind === before.kind ? { ...event, value: alteration.value } : event)
       }
+      writer.notes(reader.notes())
       if (reader.complete) writer.end(reader.totals?.reason ?? 'stopped')
     } finally {
       writer.close()

@@ -12,8 +12,6 @@ import { TraceWriter } from './writer.js'
 
 /** More to read and write again would hold up the recording's end. */
 const mostBytes = 16 << 20
-/** Log lines and names in one frame. */
-const notesRows = 4096
 
 /** Puts a complete trace in full frames, in its place. It stays as it is where that does not pay, or cannot be done; returns what its END says now. */
 export function compactTrace(path: string, totals: TraceTotals): TraceTotals {
@@ -44,10 +42,7 @@ function copied(from: string, to: string, old: TraceTotals): TraceTotals | undef
     writer = TraceWriter.create(to, reader.header)
     for (const driver of old.drivers) writer.driver(driver)
     for (const event of reader.events()) writer.append(event)
-    const { log, comms } = reader.notes()
-    for (let at = 0; at < Math.max(log.length, comms.length); at += notesRows) {
-      writer.notes({ log: log.slice(at, at + notesRows), comms: comms.slice(at, at + notesRows) })
-    }
+    writer.notes(reader.notes())
     const totals = writer.end(old.reason)
     const same = totals.lost === old.lost && totals.gaps === old.gaps && totals.dataBytes === old.dataBytes && totals.lastTime === old.lastTime
     return same ? totals : undefined

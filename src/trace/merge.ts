@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { UsageError } from '../errors.js'
 import type { TraceEvent } from './event.js'
 import type { TraceDevice, TraceHeader } from './header.js'
+import { commsOf, type LogLine, type TraceNotes } from './notes.js'
 import type { TraceReader } from './reader.js'
 import { partialReasons, type Rewriting, writeTrace } from './rewrite.js'
 import type { WriterOptions } from './writer.js'
@@ -42,7 +43,7 @@ export function mergeTraces(readers: readonly TraceReader[], to: string, options
   const { command, owner, model, recovered, ...first } = inputs[0]!.reader.header
   const header: TraceHeader = { ...first, uuid: randomUUID(), devices, ...(partial.length > 0 && { partial }) }
   const ordered = inputs.map(({ reader }) => reader)
-  return { ...writeTrace(to, header, byTime(inputs), ordered, options), devices: devices.length }
+  return { ...writeTrace(to, header, byTime(inputs), ordered, options, notesOf(inputs)), devices: devices.length }
 }
 
 function survey(reader: TraceReader): Input {
@@ -84,6 +85,24 @@ function placeDevices(inputs: readonly Input[]): TraceDevice[] {
 /** Pieces of one recording are of one device: same place on the bus of the same kernel, and the stream's numbers go on. */
 function identityOf({ kernel }: TraceHeader, { slot, domain, functions }: TraceDevice): string {
   return [kernel.release, kernel.version, slot, domain, ...functions.map(({ bdf }) => bdf)].join('\n')
+}
+
+/** The log in the order of time, each line once; names of the processes that the inputs agree on, as those of different machines have the same pids. */
+function notesOf(inputs: readonly Input[]): TraceNotes {
+  const log = new Map<string, LogLine>()
+  const names = new Map<number, string | undefined>()
+  for (const { reader, shift } of inputs) {
+    const notes = reader.notes()
+    for (const line of notes.log) {
+      const time = line.time + shift > 0n ? line.time + shift : 0n
+      log.set(`${time} ${line.text}`, { ...line, time })
+    }
+    for (const [pid, comm] of commsOf(notes)) names.set(pid, names.has(pid) && names.get(pid) !== comm ? undefined : comm)
+  }
+  return {
+    log: [...log.values()].sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0)),
+    comms: [...names].flatMap(([pid, comm]) => (comm === undefined ? [] : { pid, comm })),
+  }
 }
 
 function* byTime(inputs: readonly Input[]): Generator<TraceEvent> {

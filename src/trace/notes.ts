@@ -23,6 +23,15 @@ export function commsOf({ comms }: TraceNotes): Map<number, string> {
 
 /** Of one frame. */
 const mostRows = 65536
+/** … as we write it. */
+const frameRows = 4096
+
+/** In pieces of a frame each. */
+export function* notesByFrame({ log, comms }: TraceNotes): Generator<TraceNotes> {
+  for (let at = 0; at < Math.max(log.length, comms.length); at += frameRows) {
+    yield { log: log.slice(at, at + frameRows), comms: comms.slice(at, at + frameRows) }
+  }
+}
 
 export function packNotes({ log, comms }: TraceNotes): object {
   return {

@@ -11,7 +11,7 @@ import { FileWriter } from './file-writer.js'
 import { codecDeflate, encodeFrame, frameKinds } from './frames.js'
 import { packHeader, tagOf, type TraceHeader } from './header.js'
 import { maxSegments, packIndex, type Segment } from './index-table.js'
-import { packNotes, type TraceNotes } from './notes.js'
+import { notesByFrame, packNotes, type TraceNotes } from './notes.js'
 import { StreamOrder } from './stream-order.js'
 import { type BoundDriver, kindCounts, maxDrivers, packTotals, type TraceTotals } from './totals.js'
 
@@ -178,9 +178,10 @@ export class TraceWriter {
 
   /** What was learned beside the events; it stands behind those so far. */
   notes(notes: TraceNotes): void {
-    if (notes.log.length === 0 && notes.comms.length === 0) return
-    this.flush()
-    this.#frame(frameKinds.notes, packNotes(notes), this.#compress)
+    for (const part of notesByFrame(notes)) {
+      this.flush()
+      this.#frame(frameKinds.notes, packNotes(part), this.#compress)
+    }
   }
 
   /** A driver has bound: END will say so. */

@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import type { TraceEvent } from '../../src/trace/event.js'
 import { type EventFilter, eventTest } from '../../src/trace/filter.js'
 import { mergeTraces } from '../../src/trace/merge.js'
+import type { TraceNotes } from '../../src/trace/notes.js'
 import { type EventRange, TraceReader } from '../../src/trace/reader.js'
 import { filterTrace } from '../../src/trace/rewrite.js'
 import { isWhole, verifyTrace } from '../../src/trace/verify.js'
@@ -73,6 +74,13 @@ describe('a filtered trace', () => {
     })
   })
 
+  it("has the kernel's log and the names of processes", () => {
+    const notes = open(nvme, (reader) => reader.notes())
+    expect([notes.log.length, notes.comms.length].every((count) => count > 1)).toBe(true)
+    filtered(nvme, { kinds: ['irq'] })
+    expect(open(dir.path('filtered.pciem'), (reader) => reader.notes())).toEqual(notes)
+  })
+
   it('never takes the place of what it is made from', () => {
     const before = readFileSync(golden)
     expect(() => open(golden, (reader) => filterTrace(reader, golden, {}, '', { force: true }))).toThrow(/is what is read/)
@@ -131,6 +139,30 @@ describe('merged traces', () => {
     expect(all[1]!.time).toBe(all[0]!.time)
     // numbers of the stream are in order for each device only: ranges must find both
     expect(open(merged, (reader) => [...reader.events({ from: 9n, to: 10n })])).toHaveLength(4)
+  })
+
+  it("have the kernel's log once, in the order of time, and the names that they agree on", () => {
+    const noted = (name: string, start: bigint, notes: TraceNotes): string => {
+      const writer = TraceWriter.create(dir.path(name), sampleHeader(), { force: true })
+      writer.mark('start', start)
+      writer.notes(notes)
+      writer.end('stopped')
+      return dir.path(name)
+    }
+    const line = (time: bigint, text: string) => ({ time, level: 4, text })
+    const comms = (...names: string[]) => names.map((comm, pid) => ({ pid, comm }))
+    const paths = [
+      noted('log-1.pciem', 100n, { log: [line(10n, 'before'), line(110n, 'one'), line(130n, 'both')], comms: comms('swapper', 'init', 'dd') }),
+      noted('log-2.pciem', 120n, { log: [line(121n, 'two'), line(130n, 'both')], comms: comms('swapper', 'systemd') }),
+    ]
+    const notes = () => open(merged, (reader) => reader.notes())
+    merge(paths)
+    expect(notes()).toEqual({
+      log: [line(10n, 'before'), line(110n, 'one'), line(121n, 'two'), line(130n, 'both')],
+      comms: [{ pid: 0, comm: 'swapper' }, { pid: 2, comm: 'dd' }],
+    })
+    merge(paths, { align: true })
+    expect(notes().log.map(({ time, text }) => [time, text])).toEqual([[10n, 'before'], [101n, 'two'], [110n, 'one'], [110n, 'both'], [130n, 'both']])
   })
 
   it('never takes the place of what they are made from', () => {

@@ -8,6 +8,8 @@ import { TraceReader } from '../../src/trace/reader.js'
 import { TraceWriter } from '../../src/trace/writer.js'
 import { Recording, header } from './replay-fixtures.js'
 
+const notes = { log: [{ time: 1n, level: 4, text: 'hello' }], comms: [{ pid: 1, comm: 'init' }] }
+
 let folder: string
 let from: string
 let to: string
@@ -23,6 +25,7 @@ beforeEach(() => {
   recording.read(0x1c, 7, { width: 2 })
   const writer = TraceWriter.create(from, header())
   for (const event of recording.events) writer.append(event)
+  writer.notes(notes)
   writer.end('stopped')
 })
 
@@ -40,6 +43,9 @@ test('one value changes, and nothing else', () => {
   expect(alterTrace(from, to, { seq: 4n, value: 9n }).value).toBe(7n)
   const before = eventsOf(from)
   const after = eventsOf(to)
+  const altered = TraceReader.open(to)
+  expect(altered.notes()).toEqual(notes)
+  altered.close()
   expect(after.map(({ value }) => value)).toEqual([1n, 0n, 0n, 9n])
   expect(after.map((event, i) => ({ ...event, value: before[i]?.value }))).toEqual(before)
 })
