@@ -59,6 +59,19 @@ test.each([
   expect(() => alterTrace(from, to, alteration)).toThrow(message)
 })
 
+test('of several devices with such an event, one is named', () => {
+  const recording = new Recording()
+  recording.write(0x14, 1)
+  const [device] = header().devices
+  const writer = TraceWriter.create(from, header({ devices: [device!, { ...device!, slot: 1 }] }), { force: true })
+  for (const slot of [0, 1]) for (const event of recording.events) writer.append({ ...event, slot })
+  writer.end('stopped')
+  expect(() => alterTrace(from, to, { seq: 1n, value: 9n })).toThrow(/the slots 0 and 1 have an event 1 each; choose one with --slot/)
+  expect(() => alterTrace(from, to, { seq: 1n, slot: 2, value: 9n })).toThrow(/has no event 1 of slot 2/)
+  alterTrace(from, to, { seq: 1n, slot: 1, value: 9n })
+  expect(eventsOf(to).map(({ slot, value }) => [slot, value])).toEqual([[0, 1n], [1, 9n]])
+})
+
 test('a trace is not altered in place', () => {
   expect(() => alterTrace(from, from, { seq: 4n, value: 9n }, { force: true })).toThrow(/in place/)
   expect(eventsOf(from)).toHaveLength(4)

@@ -11,6 +11,7 @@ import { type ChoiceArgs, choice, choiceWords, chosen, file, type FileArgs, outp
 
 interface AlterArgs extends FileArgs, OutputArgs {
   event: string
+  slot: number | undefined
   value: string
 }
 
@@ -53,6 +54,7 @@ export function withMake(yargs: Argv): Argv {
       builder: (y) =>
         output(file(y))
           .option('event', { type: 'string', requiresArg: true, demandOption: true, describe: "the access's seq, as `trace cat` shows it in its first column" })
+          .option('slot', { type: 'number', requiresArg: true, describe: "the access's device, of several" })
           .option('value', { type: 'string', requiresArg: true, demandOption: true, describe: 'what it carries instead: a number, 0x… for hex' }) as Argv<AlterArgs>,
       handler: alter,
     })
@@ -85,9 +87,9 @@ async function recover(path: string, to: string | undefined, force: boolean): Pr
   await print(`missing: ${losses.length > 0 ? losses.join('; ') : 'perhaps events at the end'}; ${result.badBytes} bytes were no part of a whole frame`)
 }
 
-async function alter({ file: path, output: to, event, value, force }: AlterArgs): Promise<void> {
+async function alter({ file: path, output: to, event, slot, value, force }: AlterArgs): Promise<void> {
   const seq = seqOption(event, '--event') as bigint
   if (!/^(\d+|0x[\da-f]+)$/i.test(value)) throw new UsageError('--value wants a number, 0x… for hex')
-  const before = alterTrace(path, to, { seq, value: BigInt(value) }, { force })
+  const before = alterTrace(path, to, { seq, ...(slot !== undefined && { slot }), value: BigInt(value) }, { force })
   await print(`${to}: event ${seq}, ${before.kind}: ${hexValue(before.value, before.width)} is now ${hexValue(BigInt(value), before.width)}`)
 }
