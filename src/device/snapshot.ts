@@ -43,9 +43,9 @@ export class SlotSnapshot {
     return bytes
   }
 
-  /** Every BAR of a function. */
+  /** Every BAR of a function, and its expansion ROM as number 6. */
   bars(func: number): BarSnapshot[] {
-    return [0, 1, 2, 3, 4, 5].map((index) => this.#bar(func, index)).filter((bar) => bar !== undefined)
+    return [0, 1, 2, 3, 4, 5, 6].map((index) => this.#bar(func, index)).filter((bar) => bar !== undefined)
   }
 
   #bar(func: number, index: number): BarSnapshot | undefined {

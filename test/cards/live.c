@@ -12,11 +12,14 @@ static void end(int sig)
 
 int main(void)
 {
+	struct pciem_add_bar rom = { .bar_index = 6, .size = 4096 };
 	int fd = card_open(), inst;
 	char *bar;
 
 	signal(SIGTERM, end);
 	card_describe(fd);
+	if (ioctl(fd, PCIEM_ADD_BAR, &rom))
+		card_die("the expansion ROM");
 	inst = card_register(fd);
 	bar = mmap(NULL, BAR_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, inst, 0);
 	if (bar == MAP_FAILED)

@@ -138,6 +138,7 @@ onEachGuest('pciem record', (guest) => {
       { offset: 0x2000, length: 0x1000, policy: 'sync', report: 'writes', store: true },
       { offset: 0x3000, length: 0xd000, policy: 'store', report: 'none', store: true },
     ])
+    expect(card.functions[0]!.bars.map(({ index, size }) => [index, size])).toEqual([[0, 0x10000], [6, 0x1000]])
     const left = card.snapshot!.memory.find(({ offset }) => offset === 0x3000)!
     expect(Buffer.from(left.bytes.subarray(0, 16)).toString()).toBe('left by the card')
     expect(events.filter((event) => event.slot === slot && event.kind === 'cfg-read').length).toBeGreaterThan(15)
