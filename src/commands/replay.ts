@@ -11,6 +11,7 @@ import { junitXml } from '../replay/junit.js'
 import { learnedPolicy } from '../replay/learn.js'
 import { replayHere, whyNotHere, type ReplayRequest } from '../replay/local.js'
 import { failedResult, statusOf, type ReplayResult } from '../replay/result.js'
+import type { RoundBegin } from '../replay/rounds.js'
 import { ofShard, parseShard } from '../replay/shard.js'
 import { Interruption } from './interruption.js'
 import { checkNotMutating, mutate, MUTATE_TIMEOUT, type MutateArgs, withMutate } from './replay-mutate.js'
@@ -31,6 +32,7 @@ interface Args extends HowArgs, MachineArgs, MutateArgs, RecordArgs {
   crashIsBad: boolean
   command: boolean
   kernelMismatch: ReplayRequest['kernelMismatch']
+  tellRounds: boolean
   '--'?: string[]
 }
 
@@ -51,6 +53,7 @@ export const command: CommandModule<object, Args> = {
       .option('crash-is-bad', { type: 'boolean', default: false, describe: 'a guest that crashes or hangs exits with 1' })
       .option('command', { type: 'boolean', default: true, describe: 'run the recorded command again; --no-command stops where it would start' })
       .option('kernel-mismatch', { choices: ['warn', 'fail', 'ignore'], default: 'warn', describe: 'what to do about a trace of another kernel version' })
+      .option('tell-rounds', { type: 'boolean', default: false, hidden: true, describe: 'for whoever has started this in a virtual machine: a line of JSON, too, when a replay begins' })
       .usage('pciem replay FILE… [OPTIONS] [-- CMD]\n\nCreates the recorded device with no model behind it, and plays it to the driver. CMD runs where the recorded command ran, in its place.\nWithout the module on this host, each trace gets a virtual machine like the one it was recorded on.')
       .epilogue('Exit status: 0 match, 1 divergence or failed command, 2 usage, 3 incomplete trace, 4 cannot run here, 65 bad trace, 70 guest crash, 124 timeout, 130 interrupted.') as never,
   handler: async (args) => {
@@ -96,7 +99,7 @@ async function replayAll(files: readonly string[], request: ReplayRequest, args:
   } else {
     await replayHereInOrder(files, request, args, { onProgress, onResult, onError })
   }
-  if (request.times > 1 && !args.json) for (const file of files) printSummary(file, results, files.length > 1)
+  if (request.times > 1 && !args.json) for (const file of files) printSummary(file, results, request.times, files.length > 1)
   return results
 }
 
@@ -121,7 +124,10 @@ interface Listeners {
 }
 
 async function replayOne(file: string, request: ReplayRequest, args: Args, { onProgress, onResult, onError }: Listeners, abort?: AbortSignal): Promise<void> {
-  const onRound = (round: number) => onProgress(request.times > 1 ? `${file}: replay ${round} of ${request.times}` : '')
+  const onRound = (round: number) => {
+    if (args.tellRounds) output.write(`${JSON.stringify({ begin: round } satisfies RoundBegin)}\n`)
+    else onProgress(request.times > 1 ? `${file}: replay ${round} of ${request.times}` : '')
+  }
   try {
     await replayHere(file, request, { quiet: args.json, onResult, onRound, ...(abort && { abort }) })
   } catch (error) {
@@ -146,10 +152,10 @@ function print(result: ReplayResult, { times }: ReplayRequest, several: boolean,
   output.write(`${name}${round}${result.report}\n`)
 }
 
-function printSummary(file: string, results: readonly ReplayResult[], several: boolean): void {
+function printSummary(file: string, results: readonly ReplayResult[], times: number, several: boolean): void {
   const own = results.filter((result) => result.file === file && result.round !== undefined)
   if (own.length === 0) return
-  output.write(`${several ? `${file}: ` : ''}${own.filter(({ status }) => status === exitCodes.ok).length} of ${own.length} replays match\n`)
+  output.write(`${several ? `${file}: ` : ''}${own.filter(({ status }) => status === exitCodes.ok).length} of ${times} replays match\n`)
 }
 
 function writeReport(path: string, text: string): void {

@@ -13,6 +13,7 @@ import { bootVm, projectRoot, withLog, type VirtualMachine } from '../vm/machine
 import { kernelTrouble } from './kernel-trouble.js'
 import type { ReplayRequest } from './local.js'
 import { failedResult, type ReplayResult } from './result.js'
+import { type RoundBegin, Rounds } from './rounds.js'
 
 export interface VmRequest {
   /** series, release, folder or bzImage; the one of the trace unless told */
@@ -145,60 +146,78 @@ async function boot({ kernel, smp }: Job, vms: Pick<VmRequest, 'memory' | 'abort
 async function replayIn(vm: VirtualMachine, file: string, request: ReplayRequest, vms: VmRequest): Promise<boolean> {
   const started = performance.now()
   const since = vm.link.log.lines.length
-  const { results, stderr, status } = await runReplay(vm, file, request)
-  if (stderr) vms.onStderr(stderr)
-  await vm.syncLog()
-  const trouble = vm.link.log.trouble(since)
-  const elapsed = Math.round(performance.now() - started)
-  if (results.length === 0) results.push(failedResult(file, status || exitCodes.failed, lastLine(stderr), elapsed))
-  const last = results.at(-1)
-  if (trouble && last) {
+  const rounds = new Rounds(request.times, vms.onResult)
+  const failed = (status: number, message: string, log?: string[]): ReplayResult => failedResult(file, status, message, Math.round(performance.now() - started), log)
+  try {
+    const { stderr, status } = await runReplay(vm, file, request, rounds)
+    if (stderr) vms.onStderr(stderr)
+    const cutShort = rounds.cutShort(status)
+    if (cutShort) rounds.fail(failed(knownStatus(status), whyCutShort(status, rounds, stderr)))
+    await vm.syncLog()
+    const trouble = vm.link.log.trouble(since)
+    // a replay that was killed has left its driver loaded
+    if (!trouble) return !cutShort
     const log = vm.link.log.tail(LOG_LINES, since)
-    const crashed = trouble.kind !== 'warning'
     // the replay may have missed what came behind its verdict
-    if (crashed) results[results.length - 1] = { ...last, ...failedResult(file, exitCodes.crashed, `the guest kernel is broken: ${trouble.line}`, last.milliseconds, log) }
-    else if (last.status === exitCodes.ok) results[results.length - 1] = { ...last, ...failedResult(file, exitCodes.failed, `the guest kernel warned: ${trouble.line}`, last.milliseconds, log) }
-    else last.kernelLog ??= log
+    if (trouble.kind !== 'warning') rounds.outweigh(failed(exitCodes.crashed, `the guest kernel is broken: ${trouble.line}`, log))
+    else if (rounds.last?.status === exitCodes.ok) rounds.outweigh(failed(exitCodes.failed, `the guest kernel warned: ${trouble.line}`, log))
+    else if (rounds.last) rounds.last.kernelLog ??= log
     const line = kernelTrouble(log)
-    if (line !== undefined) (results.at(-1) as ReplayResult).trouble ??= { line, kernelLog: log }
+    if (line !== undefined && rounds.last) rounds.last.trouble ??= { line, kernelLog: log }
+    return false
+  } catch (error) {
+    if (!(error instanceof GuestCrashError)) throw error
+    rounds.fail(failed(exitCodes.crashed, withLog(error, vm.kernelLog()).message, error.logTail))
+    return false
+  } finally {
+    rounds.deliver()
   }
-  for (const result of results) vms.onResult(result)
-  return !trouble
 }
 
 /** A guest whose driver does not come to an end is ended, so that nobody waits for ever. */
-async function runReplay(vm: VirtualMachine, file: string, request: ReplayRequest): Promise<{ results: ReplayResult[]; stderr: string; status: number }> {
-  const results: ReplayResult[] = []
+async function runReplay(vm: VirtualMachine, file: string, request: ReplayRequest, rounds: Rounds): Promise<{ stderr: string; status: number }> {
   let text = ''
   let stderr = ''
-  let patience: NodeJS.Timeout | undefined
-  const endSoon = (milliseconds: number, why: string): void => {
-    patience ??= setTimeout(() => vm.link.kill(why), milliseconds)
-  }
+  let aftermath: NodeJS.Timeout | undefined
+  let hang: NodeJS.Timeout | undefined
   const unwatch = vm.link.log.onLine((line) => {
-    if (isFatal(line)) endSoon(AFTERMATH_MS, `the guest kernel is broken: ${plainLine(line)}`)
+    if (isFatal(line)) aftermath ??= setTimeout(() => vm.link.kill(`the guest kernel is broken: ${plainLine(line)}`), AFTERMATH_MS)
   })
+  const take = (told: ReplayResult | RoundBegin): void => {
+    clearTimeout(hang)
+    if ('begin' in told) return rounds.begin()
+    rounds.add({ ...told, file })
+    hang = setTimeout(() => vm.link.kill(`the driver hangs: it does not let go of the device ${HANG_MS / 1000} s after the verdict`), HANG_MS)
+  }
   const command = vm.start([`${projectRoot}/bin/pciem`, 'replay', resolve(file), ...guestArguments(request)], {
     stdout: (chunk) => {
       const lines = (text + chunk.toString('utf8')).split('\n')
       text = lines.pop() ?? ''
-      for (const line of lines) if (line.startsWith('{')) results.push({ ...(JSON.parse(line) as ReplayResult), file })
-      if (results.length === request.times) endSoon(HANG_MS, `the driver hangs: it does not let go of the device ${HANG_MS / 1000} s after the verdict`)
+      for (const line of lines) if (line.startsWith('{')) take(JSON.parse(line) as ReplayResult | RoundBegin)
     },
     stderr: (chunk) => (stderr += chunk.toString('utf8')),
   })
   try {
-    return { status: await command.exit, results, stderr }
+    return { status: await command.exit, stderr }
   } finally {
     unwatch()
-    clearTimeout(patience)
+    clearTimeout(aftermath)
+    clearTimeout(hang)
   }
+}
+
+/** A replay that was killed in its guest is no verdict of the driver. */
+const knownStatus = (status: number): number => (Object.values<number>(exitCodes).includes(status) ? status || exitCodes.failed : exitCodes.crashed)
+
+function whyCutShort(status: number, { count, times }: Rounds, stderr: string): string {
+  const said = lastLine(stderr)
+  return count === 0 && knownStatus(status) === status ? said : `the replay in the guest ended with status ${status} after ${count} of ${times}: ${said}`
 }
 
 function guestArguments({ driver, driverParams, match, pace, times, timeout, kernelMismatch, command, argv, rules, policy, anew }: ReplayRequest): string[] {
   const chosen = driver?.endsWith('.ko') ? resolve(driver) : driver
   return [
-    ...['--json', '--match', match, '--pace', pace, '--times', String(times), '--timeout', String(timeout), '--kernel-mismatch', kernelMismatch],
+    ...['--json', '--tell-rounds', '--match', match, '--pace', pace, '--times', String(times), '--timeout', String(timeout), '--kernel-mismatch', kernelMismatch],
     ...(chosen === undefined ? [] : ['--driver', chosen]),
     ...(driverParams === undefined ? [] : ['--driver-params', driverParams]),
     ...(rules ?? []).flatMap((rule) => ['--ignore', rule]),

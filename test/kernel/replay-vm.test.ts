@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Replays from a host without the module: each trace in a guest of its own kind.
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { projectRoot } from '../../src/paths.js'
@@ -36,12 +36,20 @@ onEachGuest('replays from the host', (guest) => {
     expect(text('out.html')).toContain('<h1>1 of 2 replays match</h1>')
   })
 
-  it('survive a guest that panics: its log is in the report, and a bisection skips or condemns it', async () => {
-    const args = ['replay', file('good.pciem'), '--driver', driver, '--junit', file('crash.xml'), '--bisect']
-    const panic = ['--', 'sh', '-c', 'echo c >/proc/sysrq-trigger']
-    const { status, stdout } = await onHost(...args, ...panic)
-    expect(stdout).toMatch(/^crashed: the guest ended: .*Kernel panic - not syncing: sysrq triggered crash/)
-    expect(stdout).toMatch(/the end of the guest's kernel log:\n/)
+  it('survive their own death, and a guest that panics: no verdict is lost, its log is in the report, and a bisection skips or condemns it', async () => {
+    copyFileSync(join(projectRoot, file('good.pciem')), join(projectRoot, file('next.pciem')))
+    const args = ['replay', file('good.pciem'), file('next.pciem'), '--driver', driver, '--times', '2', '--json', '--junit', file('crash.xml'), '--bisect']
+    const ends = `${frames}; echo >>${file('rounds')}; case $(wc -l <${file('rounds')}) in 2) kill -9 $PPID;; 4) echo c >/proc/sysrq-trigger;; esac`
+    const { status, stdout } = await onHost(...args, '--', 'sh', '-c', ends)
+    const results = stdout.trim().split('\n').map((line) => JSON.parse(line))
+    expect(results.map(({ file, round, verdict }) => [file, round, verdict])).toEqual([
+      [file('good.pciem'), 1, 'match'],
+      [file('good.pciem'), 2, 'crashed'],
+      [file('next.pciem'), 1, 'match'],
+      [file('next.pciem'), 2, 'crashed'],
+    ])
+    expect(results[1].headline).toMatch(/^crashed: the replay in the guest ended with status 137 after 1 of 2: /)
+    expect(results[3].report).toMatch(/^crashed: the guest ended: .*Kernel panic - not syncing: sysrq triggered crash[^\n]*\n {2}the end of the guest's kernel log:\n/)
     expect(status).toBe(125)
     expect(text('crash.xml')).toContain('<error type="crashed" message="crashed: the guest ended: ')
   })
