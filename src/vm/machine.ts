@@ -53,6 +53,8 @@ export interface RunResult {
 
 const kvmSilenceSeconds = 5
 const kvmBootSeconds = 30
+/** A busy host's guest may be long with its words, but not with all of them. */
+const LOG_SILENCE_MS = 60_000
 
 /** Boots a guest and returns when commands can run in it. */
 export async function bootVm(options: VmOptions = {}): Promise<VirtualMachine> {
@@ -222,18 +224,23 @@ export class VirtualMachine {
     return { status, stdout: Buffer.concat(out).toString('utf8'), stderr: Buffer.concat(err).toString('utf8') }
   }
 
-  /** Returns when the log holds everything that the kernel has said so far. */
-  async syncLog(): Promise<void> {
+  /** Returns when the log holds everything that the kernel has said so far; or, where the guest has silenced it, when it has said nothing for so long. */
+  async syncLog(silence = LOG_SILENCE_MS): Promise<void> {
     const mark = `pciem-log-mark-${++this.#marks}`
-    const seen = new Promise<void>((resolve) => {
-      const stop = this.link.log.onLine((line) => {
-        if (!line.endsWith(mark)) return
-        stop()
-        resolve()
-      })
+    let resolve = (): void => {}
+    const seen = new Promise<void>((settle) => (resolve = settle))
+    const timer = setTimeout(resolve, silence)
+    const stop = this.link.log.onLine((line) => {
+      timer.refresh()
+      if (line.endsWith(mark)) resolve()
     })
     this.link.send(0, frameTypes.logMark, Buffer.from(`<6>${mark}\n`))
-    await this.link.orDeath(seen)
+    try {
+      await this.link.orDeath(seen)
+    } finally {
+      stop()
+      clearTimeout(timer)
+    }
   }
 
   /** The kernel log from that line on. */

@@ -140,7 +140,8 @@ const firstProcessorAlone = ({ smp }: Machine): string[] => (smp > 1 ? ['maxcpus
 
 function kernelParameters(machine: Machine): string[] {
   return [
-    ...['console=ttyS0,115200', 'loglevel=8', 'printk.devkmsg=on'],
+    // all that the kernel says, whatever a command does to kernel.printk: we wait for marks in it
+    ...['console=ttyS0,115200', 'ignore_loglevel', 'printk.devkmsg=on'],
     ...['panic=-1', 'rdinit=/init', 'cryptomgr.notests', '8250.nr_uarts=8', 'rcupdate.rcu_expedited=1', 'no_timer_check'],
     ...(machine.accelerator === 'tcg' ? ['tsc=reliable', ...firstProcessorAlone(machine)] : []),
     ...(machine.iommu ? ['intel_iommu=on'] : []),

@@ -50,9 +50,16 @@ onEachGuest('a guest', (guest) => {
     }
   })
 
-  test('shows in its log what the kernel said during the test', async () => {
-    await guest.ok('echo "<4>a line for the log" > /dev/kmsg')
+  test('shows in its log what the kernel said during the test, at whatever level its console is', async () => {
+    await guest.ok('dmesg -n 1; echo "<7>a line for the log" > /dev/kmsg; dmesg -n 8')
     expect((await guest.takeLog()).some((line) => line.endsWith('a line for the log'))).toBe(true)
+  })
+
+  test('that has silenced its log is not waited for', async () => {
+    const ignore = '/sys/module/printk/parameters/ignore_loglevel'
+    await guest.ok(`dmesg -n 1; echo N >${ignore}`)
+    await guest.vm.syncLog(2000)
+    await guest.ok(`dmesg -n 8; echo Y >${ignore}`)
   })
 })
 

@@ -69,6 +69,12 @@ describe('QEMU', () => {
     expect(parameters('tcg', 1)).not.toContain('maxcpus')
     expect(parameters('kvm', 2)).not.toContain('maxcpus')
   })
+
+  test('has all of the log on its serial line, whatever is appended', () => {
+    const kernel = { release: '6.12.1', image: '/k', modules: '/m' }
+    const words = qemuArguments({ kernel, initramfs: '/i', accelerator: 'tcg', smp: 1, memory: '1G', append: ['quiet'], devices: [] })
+    expect(words[words.indexOf('-append') + 1]).toMatch(/ ignore_loglevel .* quiet$/)
+  })
 })
 
 describe('a deterministic machine', () => {
