@@ -174,15 +174,24 @@ async function replayIn(vm: VirtualMachine, file: string, request: ReplayRequest
   }
 }
 
+/** Ends a guest whose kernel has oopsed, as soon as it has said all of it: what runs there may never end. Returns what ends the watch. */
+export function endAfterOops(vm: VirtualMachine): () => void {
+  let aftermath: NodeJS.Timeout | undefined
+  const unwatch = vm.link.log.onLine((line) => {
+    if (isFatal(line)) aftermath ??= setTimeout(() => vm.link.kill(`the guest kernel is broken: ${plainLine(line)}`), AFTERMATH_MS)
+  })
+  return () => {
+    unwatch()
+    clearTimeout(aftermath)
+  }
+}
+
 /** A guest whose driver does not come to an end is ended, so that nobody waits for ever. */
 async function runReplay(vm: VirtualMachine, file: string, request: ReplayRequest, rounds: Rounds): Promise<{ stderr: string; status: number }> {
   let text = ''
   let stderr = ''
-  let aftermath: NodeJS.Timeout | undefined
   let hang: NodeJS.Timeout | undefined
-  const unwatch = vm.link.log.onLine((line) => {
-    if (isFatal(line)) aftermath ??= setTimeout(() => vm.link.kill(`the guest kernel is broken: ${plainLine(line)}`), AFTERMATH_MS)
-  })
+  const unwatch = endAfterOops(vm)
   const take = (told: ReplayResult | RoundBegin): void => {
     clearTimeout(hang)
     if ('begin' in told) return rounds.begin()
@@ -201,7 +210,6 @@ async function runReplay(vm: VirtualMachine, file: string, request: ReplayReques
     return { status: await command.exit, stderr }
   } finally {
     unwatch()
-    clearTimeout(aftermath)
     clearTimeout(hang)
   }
 }

@@ -55,6 +55,8 @@ const kvmSilenceSeconds = 5
 const kvmBootSeconds = 30
 /** A busy host's guest may be long with its words, but not with all of them. */
 const LOG_SILENCE_MS = 60_000
+/** What was killed and waits in the kernel, for a driver that has stopped for ever, say, does not end. */
+const UNKILLABLE_MS = 60_000
 
 /** Boots a guest and returns when commands can run in it. */
 export async function bootVm(options: VmOptions = {}): Promise<VirtualMachine> {
@@ -220,7 +222,7 @@ export class VirtualMachine {
         env: { ...guestEnvironment(), ...options.env },
       },
     )
-    const status = options.timeout === undefined ? await started.exit : await endWithin(started, options.timeout)
+    const status = options.timeout === undefined ? await started.exit : await endWithin(started, this.link, options.timeout)
     return { status, stdout: Buffer.concat(out).toString('utf8'), stderr: Buffer.concat(err).toString('utf8') }
   }
 
@@ -260,11 +262,13 @@ export class VirtualMachine {
   }
 }
 
-async function endWithin(command: GuestCommand, milliseconds: number): Promise<number> {
+/** The command's status, or 124 once it was killed; a guest whose command survives even that for so long is ended. */
+export async function endWithin(command: Pick<GuestCommand, 'exit' | 'signal'>, link: Pick<GuestLink, 'kill'>, milliseconds: number, unkillable = UNKILLABLE_MS): Promise<number> {
   let late = false
-  const timer = setTimeout(() => {
+  let timer = setTimeout(() => {
     late = true
     command.signal(9)
+    timer = setTimeout(() => link.kill('the command hangs in the kernel, and cannot be killed'), unkillable)
   }, milliseconds)
   try {
     const status = await command.exit

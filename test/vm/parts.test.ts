@@ -7,7 +7,7 @@ import { accelerators, readVerdict, writeVerdict } from '../../src/vm/accelerato
 import { CpioArchive } from '../../src/vm/cpio.js'
 import { FileSet } from '../../src/vm/file-set.js'
 import { compareReleases, findKernel, releaseOfImage } from '../../src/vm/kernels.js'
-import { guestEnvironment } from '../../src/vm/machine.js'
+import { endWithin, guestEnvironment } from '../../src/vm/machine.js'
 import { FrameParser, encodeFrame, frameTypes } from '../../src/vm/protocol.js'
 import { findQemu, qemuArguments } from '../../src/vm/qemu.js'
 import { guestPoints } from '../harness/guest.js'
@@ -192,6 +192,25 @@ test('the initramfs has aligned entries and an end', () => {
   expect([bytes.length % 4, data % 4]).toEqual([0, 0])
   expect(bytes.toString('latin1').match(/070701/g)).toHaveLength(3)
   expect(bytes.toString('latin1', bytes.indexOf('TRAILER!!!'))).toMatch(/^TRAILER!!!\0+$/)
+})
+
+describe('a command with a time limit', () => {
+  const slow = (onSignal: (end: (status: number) => void) => void) => {
+    let end: (status: number) => void = () => {}
+    const exit = new Promise<number>((resolve) => (end = resolve))
+    return { exit, signal: () => onSignal(end) }
+  }
+
+  test('is killed, and its status is 124', async () => {
+    const killed: unknown[] = []
+    expect(await endWithin(slow((end) => end(137)), { kill: (why) => void killed.push(why) }, 1, 1)).toBe(124)
+    expect(killed).toEqual([])
+  })
+
+  test('that cannot be killed takes its guest with it', async () => {
+    const why = await new Promise((resolve) => void endWithin(slow(() => {}), { kill: resolve }, 1, 1))
+    expect(why).toBe('the command hangs in the kernel, and cannot be killed')
+  })
 })
 
 test("the guest's environment has the host's habits but not its session", () => {

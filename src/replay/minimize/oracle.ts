@@ -4,7 +4,7 @@
 import { resolve } from 'node:path'
 import { PciemError, exitCodes } from '../../errors.js'
 import { GuestCrashError } from '../../vm/link.js'
-import { bootFor, replayInVms, type VmRequest } from '../in-vm.js'
+import { bootFor, endAfterOops, replayInVms, type VmRequest } from '../in-vm.js'
 import type { ReplayRequest } from '../local.js'
 import type { ReplayResult } from '../result.js'
 import { plain, signatureOf } from './signature.js'
@@ -40,6 +40,7 @@ export function replayOracle(request: ReplayRequest, machines: Machines): (trace
 export function commandOracle(argv: readonly string[], seconds: number, machines: Machines): (trace: string) => Promise<string | undefined> {
   return async (trace) => {
     const vm = await bootFor(trace, machines)
+    const unwatch = endAfterOops(vm)
     try {
       const { status, stderr } = await vm.run([...argv], { env: { PCIEM_TRACE: resolve(trace) }, timeout: seconds * 1000 })
       if (unrunnable.includes(status)) throw new PciemError(stderr.trim().split('\n').at(-1) || `'${argv[0]}' cannot be run in the guest`)
@@ -48,6 +49,7 @@ export function commandOracle(argv: readonly string[], seconds: number, machines
       if (!(error instanceof GuestCrashError)) throw error
       return `crash: ${plain(error.message)}`
     } finally {
+      unwatch()
       await vm.close()
     }
   }
