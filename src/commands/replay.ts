@@ -10,7 +10,7 @@ import { replayInVms } from '../replay/in-vm.js'
 import { junitXml } from '../replay/junit.js'
 import { learnedPolicy } from '../replay/learn.js'
 import { replayHere, whyNotHere, type ReplayRequest } from '../replay/local.js'
-import { failedResult, statusOf, type ReplayResult } from '../replay/result.js'
+import { failedResult, type ReplayResult } from '../replay/result.js'
 import type { RoundBegin } from '../replay/rounds.js'
 import { ofShard, parseShard } from '../replay/shard.js'
 import { Interruption } from './interruption.js'
@@ -66,7 +66,7 @@ export const command: CommandModule<object, Args> = {
     const results = await replayAll(files, request, args)
     if (args.junit !== undefined) writeReport(args.junit, junitXml(results))
     if (args.html !== undefined) writeReport(args.html, htmlPage(results))
-    process.exitCode ||= finalStatus(statusOf(results), args)
+    process.exitCode ||= finalStatus(results, args)
   },
 }
 

@@ -27,16 +27,16 @@ function loadModuleFile(file: string, parameters: string): string {
   if (!existsSync(file)) throw new PciemError(`${file} does not exist; build the driver's module first`, { exitCode: exitCodes.usage })
   const module = basename(file, '.ko').replaceAll('-', '_')
   if (existsSync(`/sys/module/${module}`)) {
-    throw new PciemError(`module ${module} is loaded already; \`rmmod ${module}\` first, so that ${file} is what is tested`)
+    throw new PciemError(`module ${module} is loaded already; \`rmmod ${module}\` first, so that ${file} is what is tested`, { exitCode: exitCodes.skipped })
   }
   const insmod = spawnSync('insmod', [file, ...parameters.split(/\s+/).filter(Boolean)], { encoding: 'utf8' })
   if (insmod.status !== 0) {
-    throw new PciemError(`cannot load ${file}: ${(insmod.stderr || insmod.error?.message || 'insmod failed').trim().split('\n', 1)[0]}`)
+    throw new PciemError(`cannot load ${file}: ${(insmod.stderr || insmod.error?.message || 'insmod failed').trim().split('\n', 1)[0]}`, { exitCode: exitCodes.skipped })
   }
   const pci = registeredDrivers(module).find((name) => name.startsWith('pci:'))
   if (!pci) {
     spawnSync('rmmod', [module])
-    throw new PciemError(`${file} registers no PCI driver; give the module that does`)
+    throw new PciemError(`${file} registers no PCI driver; give the module that does`, { exitCode: exitCodes.skipped })
   }
   const driver = pci.slice('pci:'.length)
   loaded.set(file, { module, driver })

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { exitCodes } from '../errors.js'
+import type { ReplayResult } from './result.js'
 
 /** What `git bisect run` takes for "this revision cannot be tested". */
 const SKIP_REVISION = 125
@@ -14,14 +15,15 @@ export interface BisectOptions {
   crashIsBad: boolean
 }
 
-/** The exit status as the caller of the whole run wants it. */
-export function finalStatus(status: number, { bisect, crashIsBad }: BisectOptions): number {
+/** The exit status as the caller of the whole run wants it: by the first result that is not 0. */
+export function finalStatus(results: readonly Pick<ReplayResult, 'status' | 'verdict'>[], { bisect, crashIsBad }: BisectOptions): number {
+  const { status, verdict } = results.find((result) => result.status !== exitCodes.ok) ?? { status: exitCodes.ok, verdict: 'match' }
   if (crashIsBad && crashes.includes(status)) return exitCodes.failed
-  return bisect && (noVerdict.includes(status) || crashes.includes(status)) ? SKIP_REVISION : status
+  return bisect && (verdict === 'error' || noVerdict.includes(status) || crashes.includes(status)) ? SKIP_REVISION : status
 }
 
-/** The same for a command line that was refused before its options were known. */
+/** The same of what was thrown, which is no verdict, whether the options were known by then or not. */
 export function refusedStatus(args: readonly string[], status: number): number {
   const own = args.slice(0, args.includes('--') ? args.indexOf('--') : undefined)
-  return finalStatus(status, { bisect: own[0] === 'replay' && own.includes('--bisect'), crashIsBad: false })
+  return own[0] === 'replay' && own.some((word) => /^--bisect(=true)?$/.test(word)) ? SKIP_REVISION : status
 }

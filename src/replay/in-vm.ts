@@ -147,7 +147,7 @@ async function replayIn(vm: VirtualMachine, file: string, request: ReplayRequest
   const started = performance.now()
   const since = vm.link.log.lines.length
   const rounds = new Rounds(request.times, vms.onResult)
-  const failed = (status: number, message: string, log?: string[]): ReplayResult => failedResult(file, status, message, Math.round(performance.now() - started), log)
+  const failed = (status: number, message: string, log?: string[], verdict?: string): ReplayResult => failedResult(file, status, message, Math.round(performance.now() - started), log, verdict)
   try {
     const { stderr, status } = await runReplay(vm, file, request, rounds)
     if (stderr) vms.onStderr(stderr)
@@ -160,7 +160,7 @@ async function replayIn(vm: VirtualMachine, file: string, request: ReplayRequest
     const log = vm.link.log.tail(LOG_LINES, since)
     // the replay may have missed what came behind its verdict
     if (trouble.kind !== 'warning') rounds.outweigh(failed(exitCodes.crashed, `the guest kernel is broken: ${trouble.line}`, log))
-    else if (rounds.last?.status === exitCodes.ok) rounds.outweigh(failed(exitCodes.failed, `the guest kernel warned: ${trouble.line}`, log))
+    else if (rounds.last?.status === exitCodes.ok) rounds.outweigh(failed(exitCodes.failed, `the guest kernel warned: ${trouble.line}`, log, 'failed'))
     else if (rounds.last) rounds.last.kernelLog ??= log
     const line = kernelTrouble(log)
     if (line !== undefined && rounds.last) rounds.last.trouble ??= { line, kernelLog: log }

@@ -18,10 +18,10 @@ export function junitXml(results: readonly ReplayResult[]): string {
   ].join('\n')
 }
 
-function elementOf({ status }: ReplayResult): 'failure' | 'error' | 'skipped' | undefined {
+function elementOf({ status, verdict }: ReplayResult): 'failure' | 'error' | 'skipped' | undefined {
   if (status === exitCodes.ok) return undefined
   if (status === exitCodes.skipped) return 'skipped'
-  return status === exitCodes.failed ? 'failure' : 'error'
+  return status === exitCodes.failed && verdict !== 'error' ? 'failure' : 'error'
 }
 
 function testCase(result: ReplayResult): string[] {

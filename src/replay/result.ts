@@ -23,15 +23,15 @@ export interface ReplayResult {
   [more: string]: unknown
 }
 
-/** A result without a replay: the trace is damaged, the guest has crashed. */
-export function failedResult(file: string, status: number, message: string, milliseconds = 0, kernelLog?: string[]): ReplayResult {
-  const verdict = status === exitCodes.crashed ? 'crashed' : status === exitCodes.skipped ? 'skipped' : status === exitCodes.timeout ? 'timeout' : 'error'
+const verdicts = new Map<number, string>([
+  [exitCodes.crashed, 'crashed'],
+  [exitCodes.skipped, 'skipped'],
+  [exitCodes.timeout, 'timeout'],
+])
+
+/** A result without a replay's own verdict: the trace is damaged, the guest has crashed. `error` says nothing of the driver. */
+export function failedResult(file: string, status: number, message: string, milliseconds = 0, kernelLog?: string[], verdict = verdicts.get(status) ?? 'error'): ReplayResult {
   const headline = `${verdict}: ${message}`
   const report = kernelLog?.length ? [headline, "  the end of the guest's kernel log:", ...kernelLog.map((line) => `    ${line}`)].join('\n') : headline
   return { file, verdict, status, headline, report, milliseconds, ...(kernelLog && { kernelLog }) }
-}
-
-/** The status of a run: the first that is not 0. */
-export function statusOf(results: readonly ReplayResult[]): number {
-  return results.find(({ status }) => status !== exitCodes.ok)?.status ?? exitCodes.ok
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { FunctionIds } from '../device/options.js'
 import type { Slot } from '../device/slot.js'
-import { PciemError } from '../errors.js'
+import { PciemError, exitCodes } from '../errors.js'
 import { projectRoot } from '../paths.js'
 import { modalias } from '../pci.js'
 
@@ -25,7 +25,7 @@ export async function ensureDriver(name: string, ids?: Required<FunctionIds>): P
     if (isThere()) return
     const { stderr, message } = error as { stderr?: string; message: string }
     const why = (stderr || message).trim().split('\n')[0]
-    throw new PciemError(`cannot load the driver ${name} (${why}); load it yourself, or name another with --driver`, { cause: error })
+    throw new PciemError(`cannot load the driver ${name} (${why}); load it yourself, or name another with --driver`, { cause: error, exitCode: exitCodes.skipped })
   }
 }
 

@@ -161,6 +161,6 @@ onEachGuest('bad input', (guest) => {
   it('a module file that is missing, or is no driver, is not replayed with', async () => {
     await refused(guest, pciem('replay', golden, '--kernel-mismatch', 'ignore', '--driver', '/no/such/driver.ko'), 2, /^pciem: \/no\/such\/driver\.ko does not exist; build the driver's module first$/m)
     const loaded = `build/kernel-${guest.release}/pciem.ko`
-    await refused(guest, pciem('replay', golden, '--kernel-mismatch', 'ignore', '--driver', loaded), 1, /^pciem: module pciem is loaded already; `rmmod pciem` first/)
+    await refused(guest, pciem('replay', golden, '--kernel-mismatch', 'ignore', '--driver', loaded), 4, /^pciem: module pciem is loaded already; `rmmod pciem` first/)
   })
 })

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { finalStatus, refusedStatus } from '../../src/replay/exit-status.js'
 import { htmlPage } from '../../src/replay/html.js'
 import { escapeXml, junitXml } from '../../src/replay/junit.js'
-import { failedResult, statusOf, type ReplayResult } from '../../src/replay/result.js'
+import { failedResult, type ReplayResult } from '../../src/replay/result.js'
 import { ofShard, parseShard } from '../../src/replay/shard.js'
 
 const good: ReplayResult = { file: 'a.pciem', verdict: 'match', status: 0, headline: 'match: 3 accesses', report: 'match: 3 accesses\n  folded: 0', milliseconds: 1500 }
@@ -52,6 +52,11 @@ describe('JUnit XML', () => {
     expect(openElements('<a><b x="1 < 2"/></a>')).toBe('not XML at: <b x="1 < 2"/></a>')
   })
 
+  test('takes what says nothing of the driver for an error, though its status is 1', () => {
+    expect(junitXml([failedResult('e.pciem', 1, 'no space left on device')])).toContain('<error type="error" message="error: no space left on device">')
+    expect(junitXml([failedResult('e.pciem', 1, 'the guest kernel warned', 0, undefined, 'failed')])).toContain('<failure type="failed" ')
+  })
+
   test('has no character that XML forbids', () => {
     expect(escapeXml('a\0b\x1b[31m\tc\n')).toBe('a\ufffdb\ufffd[31m\tc\n')
   })
@@ -66,9 +71,13 @@ test('the page has every verdict, escapes what it quotes, and marks the place', 
 })
 
 describe('the exit status', () => {
+  const plain = { bisect: false, crashIsBad: false }
+  const result = (status: number) => [failedResult('t', status, 'why', 0, undefined, 'any')]
+
   test('is the first that is not 0', () => {
-    expect(statusOf(results)).toBe(1)
-    expect(statusOf([good])).toBe(0)
+    expect(finalStatus(results, plain)).toBe(1)
+    expect(finalStatus([good], plain)).toBe(0)
+    expect(finalStatus([], plain)).toBe(0)
   })
 
   test.each([
@@ -81,17 +90,25 @@ describe('the exit status', () => {
     [70, 125],
     [124, 125],
   ])('%i is %i to a bisection', (status, expected) => {
-    expect(finalStatus(status, { bisect: true, crashIsBad: false })).toBe(expected)
-    expect(finalStatus(status, { bisect: false, crashIsBad: false })).toBe(status)
+    expect(finalStatus(result(status), { bisect: true, crashIsBad: false })).toBe(expected)
+    expect(finalStatus(result(status), plain)).toBe(status)
+  })
+
+  test('of an error that says nothing of the driver is 125 to a bisection', () => {
+    const error = [failedResult('t', 1, 'no space left on device')]
+    expect(finalStatus(error, { bisect: true, crashIsBad: true })).toBe(125)
+    expect(finalStatus(error, plain)).toBe(1)
   })
 
   test('of a crash or a hang is 1 where that is what is looked for', () => {
-    for (const status of [70, 124]) for (const bisect of [true, false]) expect(finalStatus(status, { bisect, crashIsBad: true })).toBe(1)
-    expect(finalStatus(65, { bisect: true, crashIsBad: true })).toBe(125)
+    for (const status of [70, 124]) for (const bisect of [true, false]) expect(finalStatus(result(status), { bisect, crashIsBad: true })).toBe(1)
+    expect(finalStatus(result(65), { bisect: true, crashIsBad: true })).toBe(125)
   })
 
-  test('of a command line that was refused is 125 to a bisection too', () => {
-    expect(refusedStatus(['replay', 'x', '--bisect', '--nonsense'], 2)).toBe(125)
+  test('of a command line that was refused, and of all that is thrown, is 125 to a bisection too', () => {
+    for (const status of [1, 2, 70]) expect(refusedStatus(['replay', 'x', '--bisect', '--nonsense'], status)).toBe(125)
+    expect(refusedStatus(['replay', 'x', '--bisect=true', '--nonsense'], 2)).toBe(125)
+    expect(refusedStatus(['replay', 'x', '--bisect=false', '--nonsense'], 2)).toBe(2)
     expect(refusedStatus(['replay', 'x', '--nonsense'], 2)).toBe(2)
     expect(refusedStatus(['replay', 'x', '--', 'cmd', '--bisect'], 2)).toBe(2)
     expect(refusedStatus(['vm', '--bisect'], 2)).toBe(2)
