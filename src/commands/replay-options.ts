@@ -4,6 +4,7 @@ import type { Argv } from 'yargs'
 import { UsageError } from '../errors.js'
 import type { MatchPolicy } from '../replay/compile.js'
 import type { ReplayRequest } from '../replay/local.js'
+import { checkGuestSize } from './guest-size.js'
 
 /** Seconds. */
 const TIMEOUT = 30
@@ -60,6 +61,6 @@ export function howOf({ driver, driverParams, match, pace, ignore, policy, timeo
 
 /** Throws UsageError. */
 export function machineOf({ kernel, smp, mem }: MachineArgs): { kernel?: string; smp?: number; memory: string } {
-  if (smp !== undefined && (!Number.isInteger(smp) || smp < 1)) throw new UsageError('--smp needs a whole number from 1 on')
+  checkGuestSize({ mem, ...(smp !== undefined && { smp }) })
   return { memory: mem, ...(kernel !== undefined && { kernel }), ...(smp !== undefined && { smp }) }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { CommandModule } from 'yargs'
 import { PciemError, UsageError, exitCodes } from '../errors.js'
+import { checkGuestSize } from './guest-size.js'
 import { Interruption } from './interruption.js'
 import { attach } from '../vm/attach.js'
 import { runDeterministic } from '../vm/deterministic.js'
@@ -53,8 +54,7 @@ export const command: CommandModule<object, Arguments> = {
 }
 
 function checkArguments(argv: Arguments): true {
-  if (argv.smp !== undefined && (!Number.isInteger(argv.smp) || argv.smp < 1 || argv.smp > 64)) throw new UsageError('--smp: give a number of CPUs from 1 to 64')
-  if (argv.mem !== undefined && !/^\d+[MG]?$/i.test(argv.mem)) throw new UsageError(`--mem ${argv.mem}: give a size such as 512M or 2G`)
+  checkGuestSize(argv)
   if (argv.file && !argv.deterministic) throw new UsageError('--file is for --deterministic; other guests see all files')
   if (argv.deterministic) checkDeterministic(argv)
   if (argv.timeout !== undefined && !(argv.timeout > 0)) throw new UsageError('--timeout: give a number of seconds')

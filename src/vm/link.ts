@@ -22,13 +22,13 @@ const panicGraceSeconds = 10
 /** One running guest: frames to its first process, its kernel log, and the promise of its death. */
 export class GuestLink {
   readonly log = new KernelLog()
-  /** Settles once, with the reason, whoever ended it. */
-  readonly death: Promise<GuestCrashError>
+  /** Settles once, with the reason, whoever ended it; no GuestCrashError where it never was a guest. */
+  readonly death: Promise<PciemError>
   #emulator: Emulator
   #parser = new FrameParser()
   #handlers = new Map<number, (frame: Frame) => void>()
   #controls: { type: FrameType; resolve: (payload: Buffer) => void }[] = []
-  #die: (reason: GuestCrashError) => void = () => {}
+  #die: (reason: PciemError) => void = () => {}
   #verdict: string | undefined
   #dead = false
   #paused = 0
@@ -44,7 +44,7 @@ export class GuestLink {
       this.log.push(text)
     })
     emulator.port.on('data', (chunk: Buffer) => this.#receive(chunk))
-    emulator.child.on('error', (error) => this.#end(`cannot start QEMU: ${error.message}`))
+    emulator.child.on('error', (error) => this.#end(new PciemError(`cannot start QEMU: ${error.message}`, { cause: error })))
     emulator.child.on('close', (code, signal) => this.#end(this.#describeEnd(code, signal)))
     this.log.onLine((line) => {
       // The emulator ends by itself after a panic, unless the panic got stuck as well.
@@ -126,21 +126,34 @@ export class GuestLink {
     if (index >= 0) this.#controls.splice(index, 1)[0]?.resolve(frame.payload)
   }
 
-  #describeEnd(code: number | null, signal: NodeJS.Signals | null): string {
+  #describeEnd(code: number | null, signal: NodeJS.Signals | null): PciemError {
+    if (this.#verdict !== undefined) return this.#crash(this.#verdict)
     const trouble = this.log.trouble()
-    if (trouble?.kind === 'panic') return `the guest ended: ${trouble.line}`
-    const complaint = this.#emulator.complaint().split('\n').at(-1)
-    if (signal) return `QEMU was killed by ${signal}`
-    if (code !== 0) return `QEMU ended with status ${code}${complaint ? `: ${complaint}` : ''}`
-    return 'the guest powered itself off or rebooted'
+    if (trouble?.kind === 'panic') return this.#crash(`the guest ended: ${trouble.line}`)
+    const complaint = complaintOf(this.#emulator.complaint())
+    if (code === 0) return this.#crash('the guest powered itself off or rebooted')
+    const end = signal ? `QEMU was killed by ${signal}` : `QEMU ended with status ${code}`
+    const why = complaint && `: ${complaint}`
+    // refused options, no memory for the guest: its kernel had no part in that
+    return this.log.lines.length === 0 ? new PciemError(`${end} before the guest said anything${why}`) : this.#crash(`${end}${why}`)
   }
 
-  #end(reason: string): void {
+  #crash(reason: string): GuestCrashError {
+    return new GuestCrashError(reason, this.log.tail(40))
+  }
+
+  #end(reason: PciemError): void {
     if (this.#dead) return
     this.#dead = true
     clearInterval(this.#heartbeat)
     this.#emulator.serial.removeAllListeners('data')
     this.#emulator.port.destroy()
-    this.#die(new GuestCrashError(this.#verdict ?? reason, this.log.tail(40)))
+    this.#die(reason)
   }
+}
+
+/** The line that says what is wrong: explanations may follow, warnings come before. */
+function complaintOf(text: string): string {
+  const lines = text.split('\n')
+  return (lines.find((line) => line.startsWith('qemu-system') && !line.includes(': warning:')) ?? lines.at(-1) ?? '').replace(/^qemu-system-\w+: /, '')
 }

@@ -3,6 +3,7 @@
 // files of a run, thrown away when its kernel has complained.
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe } from 'vitest'
+import type { PciemError } from '../../src/errors.js'
 import { projectRoot } from '../../src/paths.js'
 import { bootVm, keepLog, type RunOptions, type RunResult, type VirtualMachine, type VmOptions } from '../../src/vm/machine.js'
 import { GuestCrashError } from '../../src/vm/link.js'
@@ -138,8 +139,9 @@ export class Guest {
 }
 
 /** With what the kernel said last: an emulated guest does not do the same again. */
-function lastWords({ message, logTail }: GuestCrashError, vm: VirtualMachine): Error {
-  return new Error(`${message} (all of its log: ${keepLog(vm.kernelLog())})\n${logTail.join('\n')}`)
+function lastWords(error: PciemError, vm: VirtualMachine): Error {
+  const tail = error instanceof GuestCrashError ? error.logTail : []
+  return new Error(`${error.message} (all of its log: ${keepLog(vm.kernelLog())})\n${tail.join('\n')}`)
 }
 
 // Of kernels that look for leaks. What is freed a little later, or stood in a register, is none at the second look.

@@ -67,6 +67,8 @@ describe('a wrong command line ends with status 2 and one line that says what is
     [['replay'], /^pciem: an argument is missing: pciem replay <file\.\.>; try/],
     [['replay', '/nonexistent'], /^pciem: cannot read \/nonexistent: there is no such file; check the name$/m],
     [['replay', golden, '--times', '0'], /^pciem: --times needs a whole number from 1 on$/m],
+    [['replay', golden, '--kernel', '6.12', '--mem', 'lots'], /^pciem: --mem lots: give a size such as 512M or 2G$/m],
+    [['replay', golden, '--smp', '65'], /^pciem: --smp: give a number of CPUs from 1 to 64$/m],
     [['trace'], /^pciem: an argument is missing: pciem trace <verb>/],
     [['trace', 'frobnicate', golden], /^pciem: no 'trace frobnicate'; it is info, cat, verify, diff, filter, merge, export, import, view, recover, alter or minimize$/m],
     [['trace', 'info', '/nonexistent'], /^pciem: cannot read \/nonexistent: there is no such file; check the name$/m],

@@ -21,6 +21,12 @@ describe('pciem vm', () => {
     expect(stderr).toMatch(/^pciem: QEMU was killed by SIGKILL$/m)
   })
 
+  test('says with 1 what QEMU refuses: no guest has crashed', async () => {
+    const { status, stderr } = await vm([...bare, '--kvm', 'off', '--device', 'nonsense', '--', 'true'])
+    expect(stderr).toMatch(/^pciem: QEMU ended with status 1 before the guest said anything: -device nonsense: 'nonsense' is not a valid device model name$/m)
+    expect(status).toBe(1)
+  })
+
   test('leaves no QEMU behind when it is killed itself', async () => {
     let qemu = 0
     const { status } = await vm(sleeping, '', (launcher) => {
