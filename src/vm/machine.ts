@@ -76,6 +76,7 @@ export async function bootVm(options: VmOptions = {}): Promise<VirtualMachine> {
     ...(options.iommu ? { iommu: true } : {}),
   }
   const setup = encodeStrings(['pciem', kernel.modules, module ?? '', options.moduleParams ?? '', machine.work ?? ''])
+  let kvmFailure: string | undefined
   const attempts = choices.flatMap((one) => (one === 'tcg' ? [one, one] : [one]))
   for (const [number, accelerator] of attempts.entries()) {
     const last = number === attempts.length - 1
@@ -84,6 +85,7 @@ export async function bootVm(options: VmOptions = {}): Promise<VirtualMachine> {
     try {
       await untilReady(link, setup, accelerator, last, options)
       if (accelerator === 'kvm') writeVerdict(true, 'a guest booted')
+      else if (kvmFailure !== undefined) writeVerdict(false, kvmFailure)
       link.startHeartbeat(options.silenceSeconds)
       return new VirtualMachine(link, kernel, accelerator, machine.work)
     } catch (error) {
@@ -91,8 +93,9 @@ export async function bootVm(options: VmOptions = {}): Promise<VirtualMachine> {
       await link.death
       if (options.abort?.aborted) throw error
       if (last) throw error instanceof GuestCrashError ? withLog(error, link.log.lines) : error
-      if (accelerator === 'kvm' && (error instanceof KvmStalled || error instanceof GuestCrashError)) {
-        writeVerdict(false, error.message)
+      if (accelerator === 'kvm' && error instanceof PciemError) {
+        // whether that is KVM's fault shows when the same guest boots without it
+        kvmFailure = error.message
         options.onProgress?.(`${error.message}; going on without KVM`)
       } else if (error instanceof BootBroken) {
         options.onProgress?.(`${withLog(error, link.log.lines).message}; booting it once more`)

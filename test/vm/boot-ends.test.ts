@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: MIT
 // The ways in which a guest, its launcher or its QEMU come to an end from outside.
 import { spawn } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
+import { kvmUsable, readVerdict } from '../../src/vm/accelerator.js'
 import { bootVm } from '../../src/vm/machine.js'
-import { projectRoot } from '../../src/paths.js'
+import { cacheFolder, projectRoot } from '../../src/paths.js'
 import { bare, vm } from '../harness/launcher.js'
 
 const sleeping = [...bare, '--', 'sh', '-c', 'echo up; sleep 60']
+
+const realCache = cacheFolder()
 
 /** The QEMU that it started last. */
 function qemuOf(launcher: number): number {
@@ -25,6 +30,22 @@ describe('pciem vm', () => {
     const { status, stderr } = await vm([...bare, '--kvm', 'off', '--device', 'nonsense', '--', 'true'])
     expect(stderr).toMatch(/^pciem: QEMU ended with status 1 before the guest said anything: -device nonsense: 'nonsense' is not a valid device model name$/m)
     expect(status).toBe(1)
+  })
+
+  test('does not blame KVM for a guest that boots without it no better', async () => {
+    const cache = mkdtempSync(join(tmpdir(), 'pciem-cache-'))
+    vi.stubEnv('PCIEM_CACHE', cache)
+    try {
+      symlinkSync(join(realCache, 'kernels'), join(cache, 'kernels'))
+      const said: string[] = []
+      const boot = bootVm({ module: false, smp: 1, devices: ['nonsense'], onProgress: (text) => said.push(text) })
+      await expect(boot).rejects.toThrow("'nonsense' is not a valid device model name")
+      if (kvmUsable() === true) expect(said).toContainEqual(expect.stringMatching(/; going on without KVM$/))
+      expect(readVerdict(cache)).toBeUndefined()
+    } finally {
+      vi.unstubAllEnvs()
+      rmSync(cache, { recursive: true })
+    }
   })
 
   test('leaves no QEMU behind when it is killed itself', async () => {
