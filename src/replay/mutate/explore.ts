@@ -12,6 +12,7 @@ import { kernelTrouble } from '../kernel-trouble.js'
 import type { ReplayRequest } from '../local.js'
 import type { Machines } from '../minimize/oracle.js'
 import type { GuestReport } from './guest.js'
+import { Watchdog } from './watchdog.js'
 
 /** What came of one mutation. */
 export type Outcome = { ok: true; headline: string } | { ok: false; symptom: Symptom; line: string; kernelLog: string[] }
@@ -49,7 +50,7 @@ async function exploreOnce(traces: readonly string[], request: ReplayRequest, ma
   let playing = -1
   let done = 0
   let unwell = false
-  let watchdog: NodeJS.Timeout | undefined
+  const watchdog = new Watchdog(HANG_MS, () => vm.link.kill(hangs))
   const report = (outcome: Outcome): void => {
     done = playing + 1
     unwell ||= !outcome.ok && outcome.symptom !== 'iommu-fault'
@@ -61,13 +62,12 @@ async function exploreOnce(traces: readonly string[], request: ReplayRequest, ma
     return kernelTrouble(own) === undefined ? vm.link.log.lines.slice(booted) : own
   }
   const take = (told: GuestReport): void => {
-    clearTimeout(watchdog)
+    watchdog.take(told)
     if ('begin' in told) {
       playing = told.begin
       began = vm.link.log.lines.length
-      watchdog = setTimeout(() => vm.link.kill(hangs), request.timeout * 1000 + HANG_MS)
     } else if ('error' in told) throw new PciemError(told.error)
-    else report(outcomeOf(told))
+    else if ('headline' in told) report(outcomeOf(told))
   }
   // a kernel that oopsed may have taken the replay with it, which then never ends
   const unwatch = vm.link.log.onLine((line) => {
@@ -85,7 +85,7 @@ async function exploreOnce(traces: readonly string[], request: ReplayRequest, ma
     if (!unwell) report(crashOf(error.message, said()))
   } finally {
     unwatch()
-    clearTimeout(watchdog)
+    watchdog.stop()
     await vm.close()
   }
   return done

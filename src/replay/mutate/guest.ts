@@ -10,19 +10,32 @@ import type { ReplayResult } from '../result.js'
 
 export type GuestReport =
   | { begin: number }
+  /** it is not over, and this program is not stuck in the kernel */
+  | { alive: number }
+  /** what it was is known; the driver may take its time with the device */
+  | { verdict: number }
   /** the driver has let go of the device; `trouble` is what the kernel said meanwhile */
   | { end: number; status: number; headline: string; fault?: string; trouble?: { line: string; kernelLog: string[] } }
   | { end: number; error: string }
+
+const ALIVE_MS = 10_000
 
 const [request = '{}', ...traces] = process.argv.slice(2)
 const say = (report: GuestReport): void => void process.stdout.write(`${JSON.stringify(report)}\n`)
 
 for (const [number, trace] of traces.entries()) {
   say({ begin: number })
+  const life = setInterval(() => say({ alive: number }), ALIVE_MS)
   const log = new Kmsg()
   try {
     let result: ReplayResult | undefined
-    await replayHere(trace, JSON.parse(request) as ReplayRequest, { quiet: true, onResult: (found) => (result = found) })
+    await replayHere(trace, JSON.parse(request) as ReplayRequest, {
+      quiet: true,
+      onResult: (found) => {
+        result = found
+        say({ verdict: number })
+      },
+    })
     const { status, headline, divergence } = result as unknown as ReplayResult
     const { kind, fault } = (divergence ?? {}) as { kind?: string; fault?: string }
     const kernelLog = log.read().filter(({ user }) => !user).map(kmsgText)
@@ -32,6 +45,7 @@ for (const [number, trace] of traces.entries()) {
   } catch (error) {
     say({ end: number, error: describeError(error) })
   } finally {
+    clearInterval(life)
     log.close()
   }
 }
