@@ -12,8 +12,7 @@ export class Interruption {
     for (const [name, status] of Object.entries(statuses)) {
       const handler = (): void => {
         if (this.#status !== 0) process.exit(status)
-        this.#status = status
-        this.#controller.abort()
+        this.#abort(status)
       }
       process.on(name, handler)
       this.#handlers.set(name, handler)
@@ -34,8 +33,18 @@ export class Interruption {
     this.#release('SIGINT')
   }
 
+  /** As ^C does it, when somebody else has got that. */
+  interrupt(): void {
+    this.#abort(statuses.SIGINT)
+  }
+
   stop(): void {
     for (const name of [...this.#handlers.keys()]) this.#release(name)
+  }
+
+  #abort(status: number): void {
+    this.#status = status
+    this.#controller.abort()
   }
 
   #release(name: string): void {

@@ -6,7 +6,7 @@ import { Interruption } from './interruption.js'
 import { attach } from '../vm/attach.js'
 import { runDeterministic } from '../vm/deterministic.js'
 import type { KernelLog } from '../vm/kernel-log.js'
-import { GuestCrashError } from '../vm/link.js'
+import { GuestCrashError, type GuestLink } from '../vm/link.js'
 import { bootVm, keepLog, openLog, type VirtualMachine, type VmOptions } from '../vm/machine.js'
 
 interface Arguments {
@@ -76,16 +76,18 @@ async function runSame(argv: Arguments): Promise<number> {
     progress.done(false)
     stream.write(chunk)
   }
+  let log: KernelLog | undefined
   try {
     const { kernel, mem: memory = '2G', timeout, device: devices = [], file: files = [] } = argv
     const { module = true, moduleParams, append = [] } = vmOptions(argv)
     const streams = { onLog: openLog(argv.log), onStdout: output(process.stdout), onStderr: output(process.stderr), onProgress: progress.say }
     const request = { kernel, memory, devices, files, module, append, argv: argv['--'] ?? [], abort: interruption.signal, ...streams }
-    const { status, link } = await runDeterministic({ ...request, ...(moduleParams !== undefined && { moduleParams }), ...(timeout !== undefined && { timeout }) })
-    return judge(link.log, status)
+    const onStart = (link: GuestLink): void => void (log = link.log)
+    const status = await runDeterministic({ ...request, onStart, ...(moduleParams !== undefined && { moduleParams }), ...(timeout !== undefined && { timeout }) })
+    return log ? judge(log, status) : status
   } catch (error) {
     if (interruption.status) return interruption.status
-    if (error instanceof GuestCrashError) report(error, undefined)
+    if (error instanceof PciemError) report(error, log)
     throw error
   } finally {
     progress.done(false)
@@ -102,12 +104,12 @@ async function runVm(argv: Arguments): Promise<number> {
     progress.done(argv.verbose)
     interruption.signal.addEventListener('abort', () => vm?.link.kill('interrupted'))
     interruption.releaseInterrupt()
-    const status = await attach(vm, chooseCommand(argv['--']), argv.timeout)
+    const status = await attach(vm, chooseCommand(argv['--']), () => interruption.interrupt(), argv.timeout)
     return await judgeLog(vm, status)
   } catch (error) {
     progress.done(false)
     if (interruption.status) return interruption.status
-    if (error instanceof PciemError) report(error, vm)
+    if (error instanceof PciemError) report(error, vm?.link.log)
     throw error
   } finally {
     await vm?.close()
@@ -151,11 +153,12 @@ function judge(log: KernelLog, status: number): number {
   throw new GuestCrashError(`the guest kernel is broken: ${trouble.line}`, log.tail(40))
 }
 
-function report(error: PciemError, vm: VirtualMachine | undefined): void {
-  const tail = error instanceof GuestCrashError ? error.logTail : error.exitCode === exitCodes.timeout ? vm?.link.log.tail(20) : undefined
+/** `log`: the guest's, when it was up. */
+function report(error: PciemError, log: KernelLog | undefined): void {
+  const tail = error instanceof GuestCrashError ? error.logTail : error.exitCode === exitCodes.timeout ? log?.tail(20) : undefined
   if (!tail || tail.length === 0) return
   process.stderr.write(`pciem: the end of the guest's kernel log:\n${quote(tail)}`)
-  if (vm) process.stderr.write(`pciem: all of it is in ${keepLog(vm.kernelLog())}\n`)
+  if (log) process.stderr.write(`pciem: all of it is in ${keepLog(log.lines)}\n`)
 }
 
 const quote = (lines: string[]): string => lines.map((line) => `  | ${line}\n`).join('')

@@ -11,9 +11,10 @@ const escapeKey = 0x1d // ^]
 
 /**
  * Runs a command on this process's own streams and returns its status. With a terminal on both
- * sides the command gets one of its own; otherwise its three streams stay what they are.
+ * sides the command gets one of its own; otherwise its three streams stay what they are. `onEscape`: the
+ * guest is to be ended, whatever the command does.
  */
-export async function attach(vm: VirtualMachine, argv: string[], timeoutSeconds?: number): Promise<number> {
+export async function attach(vm: VirtualMachine, argv: string[], onEscape: () => void, timeoutSeconds?: number): Promise<number> {
   const { stdin, stdout, stderr } = process
   const interactive = Boolean(stdin.isTTY && stdout.isTTY)
   const command = vm.start(
@@ -21,7 +22,7 @@ export async function attach(vm: VirtualMachine, argv: string[], timeoutSeconds?
     { stdin, stdout: throttled(vm.link, stdout), stderr: throttled(vm.link, stderr) },
     interactive ? { terminal: terminalSize(), terminalStderr: Boolean(stderr.isTTY) } : {},
   )
-  const release = interactive ? takeTerminal(vm, command) : forwardSignals(vm, command)
+  const release = interactive ? takeTerminal(command, onEscape) : forwardSignals(command, onEscape)
   // Who reads no more ends the writer, as in a local pipe; the listener stays for errors that come late.
   stdout.on('error', () => command.signal(constants.signals.SIGPIPE))
   try {
@@ -36,14 +37,14 @@ function terminalSize(): TerminalSize {
   return { rows: process.stdout.rows || 24, columns: process.stdout.columns || 80 }
 }
 
-function takeTerminal(vm: VirtualMachine, command: GuestCommand): () => void {
+function takeTerminal(command: GuestCommand, onEscape: () => void): () => void {
   const { stdin, stdout } = process
   const resize = (): void => command.resize(terminalSize())
   let presses: number[] = []
   const watchEscape = (chunk: Buffer): void => {
     for (const byte of chunk) presses = byte === escapeKey ? [...presses.slice(-2), Date.now()] : []
     const first = presses[0]
-    if (presses.length === 3 && first !== undefined && Date.now() - first < 1000) vm.link.kill('ended by ^] ^] ^]')
+    if (presses.length === 3 && first !== undefined && Date.now() - first < 1000) onEscape()
   }
   const restore = (): void => void stdin.setRawMode(false)
   stdin.setRawMode(true)
@@ -59,10 +60,10 @@ function takeTerminal(vm: VirtualMachine, command: GuestCommand): () => void {
 }
 
 /** ^C is the command's; a second one ends the guest. */
-function forwardSignals(vm: VirtualMachine, command: GuestCommand): () => void {
+function forwardSignals(command: GuestCommand, onEscape: () => void): () => void {
   let interrupts = 0
   const interrupt = (): void => {
-    if (++interrupts > 1) vm.link.kill('interrupted')
+    if (++interrupts > 1) onEscape()
     else command.signal(constants.signals.SIGINT)
   }
   process.on('SIGINT', interrupt)

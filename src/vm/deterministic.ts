@@ -31,6 +31,8 @@ export interface DeterministicOptions {
   /** seconds of this host's time */
   timeout?: number
   abort: AbortSignal
+  /** the machine is there; its link keeps its log to the end and beyond */
+  onStart(link: GuestLink): void
   onLog(text: string): void
   onStdout(chunk: Buffer): void
   onStderr(chunk: Buffer): void
@@ -46,13 +48,8 @@ const END_MS = 30_000
 /** Parts of the module tree that most drivers do without. */
 const leftOut = /^kernel\/(sound|fs|net|drivers\/(accel|bluetooth|comedi|gpu|hid|hwmon|iio|infiniband|input|isdn|md|media|mmc|mtd|net\/(wireless|can|wwan|dsa)|platform|scsi\/|staging|target|thunderbolt|usb|video))(\/|$)/
 
-export interface DeterministicResult {
-  status: number
-  link: GuestLink
-}
-
-/** Runs a command in such a machine; what it wrote to the working folder is then there. */
-export async function runDeterministic(options: DeterministicOptions): Promise<DeterministicResult> {
+/** Runs a command in such a machine, and returns its status; what it wrote to the working folder is then there. */
+export async function runDeterministic(options: DeterministicOptions): Promise<number> {
   const kernel = findKernel(options.kernel)
   const work = process.cwd()
   const folder = mkdtempSync(join(tmpdir(), 'pciem-vm-'))
@@ -65,7 +62,8 @@ export async function runDeterministic(options: DeterministicOptions): Promise<D
     options.onProgress(`booting Linux ${kernel.release} (deterministic)`)
     const { memory, append, devices } = options
     const link = new GuestLink(startQemu({ kernel, initramfs, accelerator: 'tcg', smp: 1, memory, append: [...append], devices: [...devices], deterministic: { log } }), options.onLog)
-    return { status: await toItsEnd(link, work, options), link }
+    options.onStart(link)
+    return await toItsEnd(link, work, options)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -64,6 +64,15 @@ describe('pciem vm', () => {
     expect({ status, stdout: stdout.toString() }).toEqual({ status: 3, stdout: 'up\ninterrupted\n' })
   })
 
+  test('ends the guest on a second ^C, with 130', async () => {
+    const interrupt = (launcher: number): void => void process.kill(launcher, 'SIGINT')
+    const { status, stderr } = await vm([...bare, '--', 'sh', '-c', 'trap "" INT; echo up; sleep 60'], '', (launcher) => {
+      interrupt(launcher)
+      setTimeout(interrupt, 1000, launcher)
+    })
+    expect({ status, stderr }).toEqual({ status: 130, stderr: '' })
+  })
+
   test('ends the guest on SIGTERM', async () => {
     const { status } = await vm(sleeping, '', (launcher) => void process.kill(launcher, 'SIGTERM'))
     expect(status).toBe(143)
