@@ -3,6 +3,7 @@ import type { Monitor } from '../device/monitor.js'
 import { type ListedSlot, listSlots } from '../device/slot-info.js'
 import { PciemError } from '../errors.js'
 import type { RecorderCommand } from './record-stream.js'
+import { sleep } from './sleep.js'
 
 /** Nothing is lost meanwhile: the monitor's ring keeps what happens. */
 const lookEveryMs = 10
@@ -17,7 +18,6 @@ export function awaitDevice(
   command: (mark: Extract<RecorderCommand, { type: 'mark' }>) => void,
   slots: () => readonly ListedSlot[] = listSlots,
 ): number {
-  const clock = new Int32Array(new SharedArrayBuffer(4))
   for (;;) {
     for (let given = next(); given; given = next()) {
       if (given.type === 'stop') throw new PciemError('no device has been created meanwhile, and nothing was recorded', { code: 'ENODEV' })
@@ -27,6 +27,6 @@ export function awaitDevice(
     const state = slot === undefined ? 'new' : monitor.closed ? 'removed' : (slots().find((info) => info.slot === slot)?.state ?? 'removed')
     if (state === 'removed') throw new PciemError('the device that was created was gone before it could be described; nothing was recorded', { code: 'ENODEV' })
     if (state !== 'new') return slot!
-    Atomics.wait(clock, 0, 0, lookEveryMs)
+    sleep(lookEveryMs)
   }
 }

@@ -6,6 +6,7 @@ import type { LogLine, TraceNotes } from '../trace/notes.js'
 import type { TraceTotals } from '../trace/totals.js'
 import { drainInOrder } from './merge.js'
 import type { Sink } from './sink.js'
+import { sleep } from './sleep.js'
 
 type Take = (view: DataView, start: number, length: number) => void
 
@@ -49,7 +50,6 @@ export interface RecorderControl {
 const lookEveryMs = 40
 /** So long a record's data may take to be there, with others behind it, before a mark or the end. */
 const mostCopyingMs = 50
-const clock = new Int32Array(new SharedArrayBuffer(4))
 
 /** Returns when the trace has been closed. Throws what writing throws. */
 export function recordStream(sources: readonly SlotSource[], sink: Sink, control: RecorderControl): TraceTotals {
@@ -117,7 +117,7 @@ class Recording {
     while (this.sources.some(waits)) {
       if (this.#drain() > 0) continue
       if (performance.now() >= until) return
-      Atomics.wait(clock, 0, 0, 1)
+      sleep(1)
     }
   }
 

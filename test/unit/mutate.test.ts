@@ -30,7 +30,7 @@ function recording(): TraceEvent[] {
 const events = recording()
 const kinds = Object.keys(mutationKinds) as MutationKind[]
 const plan = (seed = 1, only: MutationKind[] = kinds) => planOf(events, header(), seed, only)
-const only = (kind: MutationKind) => plan(1, [kind])[0] as Mutation
+const firstOf = (kind: MutationKind) => plan(1, [kind])[0] as Mutation
 const shapes = (all: readonly TraceEvent[]) => all.map(({ kind, addr }) => `${kind} ${addr.toString(16)}`)
 
 describe('the plan', () => {
@@ -54,8 +54,8 @@ describe('the plan', () => {
 describe('a mutated trace', () => {
   it('has the same uuid each time it is made, so that an interrupted run knows it again', () => {
     const { uuid } = header()
-    expect(mutatedUuid(uuid, only('flip'))).toBe(mutatedUuid(uuid, { ...only('flip') }))
-    const others = [...plan().map((mutation) => mutatedUuid(uuid, mutation)), mutatedUuid(`1${uuid.slice(1)}`, only('flip')), uuid]
+    expect(mutatedUuid(uuid, firstOf('flip'))).toBe(mutatedUuid(uuid, { ...firstOf('flip') }))
+    const others = [...plan().map((mutation) => mutatedUuid(uuid, mutation)), mutatedUuid(`1${uuid.slice(1)}`, firstOf('flip')), uuid]
     expect(new Set(others).size).toBe(plan().length + 2)
     expect(others.filter((one) => !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(one))).toEqual([])
   })
@@ -89,10 +89,10 @@ describe('a mutated trace', () => {
   })
 
   it('differs in one answer', () => {
-    const { place } = only('all-ones')
-    expect(applyMutation(events, only('all-ones'))[place]?.value).toBe(0xffff_ffffn)
-    const { at, place: flipped } = only('flip')
-    expect(applyMutation(events, only('flip'))[flipped]?.value).toBe((events[flipped]?.value ?? 0n) ^ (1n << BigInt(at)))
+    const { place } = firstOf('all-ones')
+    expect(applyMutation(events, firstOf('all-ones'))[place]?.value).toBe(0xffff_ffffn)
+    const { at, place: flipped } = firstOf('flip')
+    expect(applyMutation(events, firstOf('flip'))[flipped]?.value).toBe((events[flipped]?.value ?? 0n) ^ (1n << BigInt(at)))
   })
 
   it('differs in one transfer: its bytes, its length, or its being there', () => {
@@ -105,12 +105,12 @@ describe('a mutated trace', () => {
   })
 
   it('has an interrupt less, with its handler', () => {
-    expect(shapes(applyMutation(events, only('irq-drop')))).not.toContain('irq 1')
-    expect(applyMutation(events, only('irq-drop'))).toHaveLength(events.length - 3)
+    expect(shapes(applyMutation(events, firstOf('irq-drop')))).not.toContain('irq 1')
+    expect(applyMutation(events, firstOf('irq-drop'))).toHaveLength(events.length - 3)
   })
 
   it('has an interrupt more, whose handler finds nothing to do', () => {
-    const twice = applyMutation(events, only('irq-twice'))
+    const twice = applyMutation(events, firstOf('irq-twice'))
     expect(shapes(twice).slice(7, 12)).toEqual(['irq 1', 'mmio-read c', 'mmio-write 10', 'irq 1', 'mmio-read c'])
     expect(twice[11]).toMatchObject({ value: 0n, context: HARDIRQ(Number(twice[10]?.seq)) })
     const spurious = applyMutation(events, { kind: 'irq-spurious', place: 4, at: 7 })
@@ -119,7 +119,7 @@ describe('a mutated trace', () => {
   })
 
   it('has an interrupt before the transfer that it announces', () => {
-    expect(shapes(applyMutation(events, only('irq-early'))).slice(4)).toEqual(['mmio-write 30', 'irq 1', 'mmio-read c', 'mmio-write 10', 'dma-read 1000', 'dma-write 2000', 'mmio-write 14', 'remove 0'])
+    expect(shapes(applyMutation(events, firstOf('irq-early'))).slice(4)).toEqual(['mmio-write 30', 'irq 1', 'mmio-read c', 'mmio-write 10', 'dma-read 1000', 'dma-write 2000', 'mmio-write 14', 'remove 0'])
   })
 
   it('ends with a surprise where the device goes', () => {
