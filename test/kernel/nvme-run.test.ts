@@ -24,6 +24,7 @@ onEachGuest('pciem run', (guest) => {
 
   it('takes the device away when ^C ends it without a command; another ^C meanwhile does not leave the trace without its end', async () => {
     const script = [
+      'rm -f /var/tmp/ready',
       'bin/pciem run nvme --json --record /var/tmp/twice.pciem >/var/tmp/ready & pid=$!',
       'until [ -s /var/tmp/ready ]; do kill -0 $pid || exit 1; sleep 0.1; done',
       'bdf=$(sed -n \'s/.*"bdf":"\\([^"]*\\)".*/\\1/p\' /var/tmp/ready)',

@@ -121,6 +121,7 @@ onEachGuest('pciem record', (guest) => {
 
   it("records several devices into one trace, a C card's too, each as it stands", async () => {
     const lines = [
+      'rm -f /var/tmp/slot',
       'build/cards/live >/var/tmp/slot & card=$!',
       'until [ -s /var/tmp/slot ]; do kill -0 $card || exit 1; sleep 0.1; done; slot=$(cat /var/tmp/slot)',
       'card_bdf=$(cd /sys/bus/pci/devices; grep -lx 0x1db7 */vendor | cut -d/ -f1 | while read -r bdf; do grep -qx 0x0e10 $bdf/device && echo $bdf; done)',
