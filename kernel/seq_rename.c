@@ -11,6 +11,7 @@
 #include "sequencer.h"
 
 #define MAP_DEPTH	256		/* expected maps that one live map is compared with */
+#define MAP_BEHIND	32768U		/* events after which an expected map does not come any more */
 
 /* ---------------------------------------------------------------------- pairs */
 
@@ -138,12 +139,13 @@ static struct seq_step *map_find(struct pciem_seq *seq, struct list_head *maps, 
 static void maps_expire(struct pciem_seq *seq, struct list_head *maps)
 {
 	const struct seq_step *oldest = pciem_seq_oldest(seq);
+	u32 behind = min(seq->window / 2, MAP_BEHIND);
 	struct seq_step *step, *next;
 
 	if (!oldest)
 		return;
 	list_for_each_entry_safe(step, next, maps, queue) {
-		if (step->index + seq->window / 2 >= oldest->index)
+		if (step->index + behind >= oldest->index)
 			break;
 		list_del_init(&step->queue);
 		pciem_seq_step_free(seq, step);

@@ -4,12 +4,15 @@
 import { PciemError, exitCodes } from '../errors.js'
 import type { TraceEvent } from '../trace/event.js'
 import type { TraceDevice, TraceHeader } from '../trace/header.js'
+import type { TraceTotals } from '../trace/totals.js'
 
 /** What a replay needs of a trace; a place is an event's number in events(), from 1. */
 export interface ReplayTrace {
   readonly path: string
   readonly header: TraceHeader
   readonly complete: boolean
+  /** of all its devices; undefined where the recording was cut off */
+  readonly totals: Pick<TraceTotals, 'events'> | undefined
   events(): Iterable<TraceEvent>
 }
 
@@ -39,6 +42,7 @@ class DeviceTrace implements ReplayTrace {
   readonly path: string
   readonly header: TraceHeader
   readonly complete: boolean
+  readonly totals: ReplayTrace['totals']
   readonly #trace: ReplayTrace
   readonly #slot: number
 
@@ -47,6 +51,7 @@ class DeviceTrace implements ReplayTrace {
     this.#slot = device.slot
     this.path = trace.path
     this.complete = trace.complete
+    this.totals = trace.totals
     this.header = { ...trace.header, devices: [device] }
   }
 

@@ -97,7 +97,7 @@ export class Player {
     const { match, pace = false } = options
     const skip = eventsBeforeDriver(trace.header, trace.events())
     const compiler = new Compiler(trace.header, { match, pace, policy: new Policy(rules), skip, beforeCommand: options.command === undefined })
-    const slot = Slot.create(slotOptions(trace.header, compiler.ignored, HOLD_NS))
+    const slot = Slot.create(slotOptions(trace.header, compiler.ignored, HOLD_NS, trace.totals?.events))
     // what the bus says of a new device is not the driver's
     this.#log = new Kmsg()
     this.slot = slot

@@ -9,19 +9,20 @@ import type { TraceBar, TraceFunction, TraceHeader } from '../trace/header.js'
 import { onlyDevice } from './device-trace.js'
 import type { IgnoreRange } from './config-rules.js'
 
-/** Steps that the kernel may hold at once: whole short traces, so that it never waits for userspace. */
-const WINDOW = 65_536
+/** Steps that the kernel may hold at once: whole traces unless they are very long, so that a driver that copies blocks does not wait for userspace. */
+const LEAST_WINDOW = 65_536
+const MOST_WINDOW = 262_144
 const COMMAND = 0x04
 const COMMAND_MEMORY = 0x02
 const MEMORY_64 = 0x4
 const PREFETCHABLE = 0x8
 
-/** The slot that a replay of this trace needs; every range that the recording saw is trapped again. */
-export function slotOptions(header: TraceHeader, ignores: IgnoreRange[], holdNs: bigint): SlotOptions {
+/** The slot that a replay of this trace of so many events needs; every range that the recording saw is trapped again. */
+export function slotOptions(header: TraceHeader, ignores: IgnoreRange[], holdNs: bigint, events = 0): SlotOptions {
   return {
     functions: onlyDevice(header).functions.map(functionOptions),
     ringEntries: 4096,
-    sequencer: { window: WINDOW, holdNs, ignores },
+    sequencer: { window: Math.min(Math.max(events, LEAST_WINDOW), MOST_WINDOW), holdNs, ignores },
   }
 }
 

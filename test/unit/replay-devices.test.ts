@@ -26,7 +26,7 @@ function trace() {
   recording.add('mark', { data: Buffer.from('a note') })
   recording.add('mark', { data: Buffer.from('a note') })
   recording.write(0x14, 3, { slot: 5 })
-  return { path: 't.pciem', header: twoDevices(), complete: true, events: () => recording.events }
+  return { path: 't.pciem', header: twoDevices(), complete: true, totals: undefined, events: () => recording.events }
 }
 
 describe('a trace of two devices', () => {

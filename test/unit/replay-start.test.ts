@@ -66,6 +66,11 @@ describe('the device that is built again', () => {
       ],
     })
   })
+
+  test('is given all steps at once, unless there are very many', () => {
+    const windows = [undefined, 100, 65_536, 100_000, 262_144, 1_000_000].map((events) => slotOptions(header(), [], 1n, events).sequencer?.window)
+    expect(windows).toEqual([65_536, 65_536, 65_536, 100_000, 262_144, 262_144])
+  })
 })
 
 test('a trace that is a part is warned of, with the reason', () => {
