@@ -111,6 +111,6 @@ async function bringUp(host: ModelHost, request: RunRequest): Promise<ReadyDevic
 async function withMarks(host: ModelHost, command: readonly string[], quiet?: boolean): Promise<number> {
   host.slot.mark('cmd-start')
   const status = await runWithTerminal(command, deviceEnvironment(host.slot), quiet)
-  host.slot.mark('cmd-exit')
+  host.slot.mark(`cmd-exit ${status}`)
   return status
 }

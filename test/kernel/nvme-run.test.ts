@@ -11,11 +11,11 @@ onEachGuest('pciem run', (guest) => {
   })
 
   it('records from the start to the removal, with marks around the command, and overwrites nothing', async () => {
-    const record = ['run', 'nvme', '--record', '/var/tmp/run.pciem', '--', 'sh', '-c', 'head -c 4096 "$PCIEM_BLOCK" >/dev/null']
-    expect(await guest.pciem(record)).toMatchObject({ status: 0, stderr: '' })
+    const record = ['run', 'nvme', '--record', '/var/tmp/run.pciem', '--', 'sh', '-c', 'head -c 4096 "$PCIEM_BLOCK" >/dev/null; exit 7']
+    expect(await guest.pciem(record)).toMatchObject({ status: 7, stderr: '' })
     const events = (await guest.ok('bin/pciem trace cat --format ndjson /var/tmp/run.pciem')).trim().split('\n')
-    const kinds = events.map((line) => (JSON.parse(line) as { kind: string }).kind)
-    expect(kinds.filter((kind) => ['mark', 'bind', 'unbind', 'remove'].includes(kind))).toEqual(['bind', 'mark', 'mark', 'remove', 'unbind'])
+    const told = events.map((line) => JSON.parse(line) as { kind: string; text?: string }).map(({ kind, text }) => (kind === 'mark' ? text! : kind))
+    expect(told.filter((what) => /^(cmd-.*|bind|unbind|remove)$/.test(what))).toEqual(['bind', 'cmd-start', 'cmd-exit 7', 'remove', 'unbind'])
     const again = await guest.pciem(record)
     expect(again.stderr).toMatch(/^pciem: \/var\/tmp\/run\.pciem .*--force/)
     expect(again.status).not.toBe(0)
