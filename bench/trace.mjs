@@ -14,11 +14,12 @@ import { verifyFrames, verifyTrace } from '../dist/src/trace/verify.js'
 import { TraceWriter } from '../dist/src/trace/writer.js'
 import { header, moveOn, nvmeCommands, rawRecords } from './nvme-records.mjs'
 
-/** Rates count the time that this process had a CPU. The best of five. */
+/** Rates count the time that this process had a CPU. The best of five, or of as many as a second holds: the compiler goes on meanwhile. */
 function measured(run) {
   run()
   let best = Infinity
-  for (let round = 0; round < 5; round++) {
+  const end = performance.now() + 1000
+  for (let round = 0; round < 5 || performance.now() < end; round++) {
     const before = process.cpuUsage()
     run()
     const { user, system } = process.cpuUsage(before)
@@ -155,7 +156,7 @@ try {
   const view = repeated(once)
   const sample = events.slice(0, 50_000)
   events = undefined
-  process.stdout.write(`${once.byteLength / record.size} events ${source ?? 'of made-up NVMe commands'}, without data; best of 5, CPU time of one thread, the disk left out\n`)
+  process.stdout.write(`${once.byteLength / record.size} events ${source ?? 'of made-up NVMe commands'}, without data; the best of a second, CPU time of one thread, the disk left out\n`)
   if (source) process.stdout.write(`${'as it was recorded'.padEnd(44)} ${' '.repeat(21)} ${reading(source, (reader) => summarizeTrace(reader).bytesPerEvent).toFixed(2).padStart(8)} bytes/event\n`)
   ours(once, view, join(folder, 'small.pciem'))
   const full = source ?? join(folder, 'full.pciem')
