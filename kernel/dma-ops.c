@@ -16,16 +16,22 @@
 #define MAX_MAPPING	SZ_1G		/* what one DMA call moves at most */
 #define IOVA_TOP	DMA_BIT_MASK(48)
 
+/* The address bits that a mapping keeps of its memory's. */
+static u64 kept_bits(struct device *dev)
+{
+	return dma_get_min_align_mask(dev) | ~PAGE_MASK;
+}
+
 static struct pciem_iova_wish wish_for(struct device *dev, phys_addr_t phys, size_t len, u64 mask)
 {
-	u64 keep = dma_get_min_align_mask(dev) | ~PAGE_MASK;
+	u64 keep = kept_bits(dev);
 
 	return (struct pciem_iova_wish) {
 		.len = len,
 		.top = min_not_zero(mask & IOVA_TOP, dev->bus_dma_limit),
 		.align = keep + 1,
 		.offset = phys & keep,
-		.boundary = dma_get_seg_boundary(dev),
+		.boundary = ~0ULL,
 	};
 }
 
@@ -154,18 +160,19 @@ static void ops_unmap_sg(struct device *dev, struct scatterlist *sgl, int nents,
 	}
 }
 
-/* How many entries from sg on meet at page boundaries: one mapping can hold them. */
+/* How many entries from sg on meet at page boundaries and within a segment's: one mapping can hold them. */
 static unsigned int run_length(struct device *dev, struct scatterlist *sg, unsigned int left,
 			       u64 *bytes, u64 *longest)
 {
-	u64 limit = min_not_zero(dma_get_seg_boundary(dev), (unsigned long)MAX_MAPPING - 1);
+	u64 boundary = dma_get_seg_boundary(dev), limit = min_t(u64, boundary, MAX_MAPPING - 1);
+	u64 offset = sg_phys(sg) & kept_bits(dev) & boundary;
 	unsigned int nr = 0;
 
 	if (pciem_dma_is_direct(dev))
 		left = 1;
 	*bytes = *longest = 0;
 	while (nr < left) {
-		if (nr && (sg->offset & ~PAGE_MASK || *bytes + sg->length - 1 > limit))
+		if (nr && (sg->offset & ~PAGE_MASK || offset + *bytes + sg->length - 1 > limit))
 			break;
 		*bytes += sg->length;
 		*longest = max_t(u64, *longest, sg->length);
@@ -209,6 +216,7 @@ static int ops_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
 	while (left) {
 		nr = run_length(dev, in, left, &bytes, &longest);
 		wish = wish_for(dev, sg_phys(in), bytes, dma_get_mask(dev));
+		wish.boundary = dma_get_seg_boundary(dev);
 		iova = pciem_iommu_map_sg(dev, in, nr, &wish, dir);
 		if (iova == DMA_MAPPING_ERROR) {
 			ops_unmap_sg(dev, sgl, count, dir, attrs);

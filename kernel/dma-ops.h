@@ -13,7 +13,7 @@ struct pciem_iova_wish {
 	u64 top;			/* the last address that the device can reach */
 	u64 align;			/* of the window, a power of two, a page at least */
 	u64 offset;			/* of the first byte in the window */
-	u64 boundary;			/* mask of the addresses that a segment may not leave */
+	u64 boundary;			/* mask of the addresses that a segment may not leave, unless it is longer */
 	u64 hint;			/* the first byte's page to try first, 0 none */
 };
 

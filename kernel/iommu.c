@@ -81,6 +81,8 @@ static u64 behind(const struct pciem_mapping *m)
 static u64 search(struct pciem_iommu *iommu, const struct pciem_iova_wish *w, u64 from)
 {
 	u64 span = PAGE_ALIGN(w->offset + w->len) + PAGE_SIZE;
+	/* Of what does not fit wherever it starts nobody can ask that. */
+	bool bounded = (w->offset & w->boundary) + w->len - 1 <= w->boundary;
 	struct pciem_mapping *m;
 	u64 at = ALIGN(from, w->align);
 
@@ -90,7 +92,7 @@ static u64 search(struct pciem_iommu *iommu, const struct pciem_iova_wish *w, u6
 	while (at <= w->top && w->top - at >= span - PAGE_SIZE - 1) {
 		u64 start = at + w->offset, end = start + w->len - 1;
 
-		if ((start & ~w->boundary) != (end & ~w->boundary)) {
+		if (bounded && (start & ~w->boundary) != (end & ~w->boundary)) {
 			at = ALIGN((start | w->boundary) + 1, w->align);
 			continue;
 		}

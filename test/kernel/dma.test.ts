@@ -64,6 +64,22 @@ onEachGuest('DMA at the prompt', (guest) => {
     expect(values.slice(-7)).toEqual(['0', '4294967295', null, '000002020101', '0700000000000000', null, '01010802'])
   })
 
+  it("keeps a list's segments within the device's boundary, wherever in their pages they lie", async () => {
+    // ENTRIES OFFSET BOUNDARY: one run, one that needs two, one where no two entries go together, entries that are longer
+    const lists = ['16 2048 0xffffffff', '17 2048 0xffff', '2 512 0xfff', '4 0 0x7ff']
+    const script = ['file=/sys/kernel/debug/pciem_test/$PCIEM_BDF', ...lists.map((list) => `echo scatter ${list} >$file && cat $file`)]
+    const { stdout, status } = await guest.pciem(['run', 'edu', '--', 'sh', '-ec', script.join('\n')])
+    const told = stdout.trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>)
+    const whole = { single: true, coherent: true }
+    expect(told).toEqual([
+      { segments: 1, bytes: 15 * 4096, crossing: 0 }, whole,
+      { segments: 2, bytes: 16 * 4096, crossing: 0 }, whole,
+      { segments: 2, bytes: 4096, crossing: 0 }, whole,
+      { segments: 4, bytes: 16384, crossing: 4 }, whole,
+    ])
+    expect(status).toBe(0)
+  })
+
   it('one device reaches into another, once that one allows it', async () => {
     const values = await prompt(
       guest,

@@ -11,6 +11,7 @@
  *   faults				user memory on the other side, instructions that are not served
  *   irq request N [msix|msi|intx] | sparse ENTRY... | free | counts | intx 0|1 | raise V | mask V | unmask V | affinity V CPU | read OFFSET
  *   dma alloc SIZE KIND | free I | list | fill I BYTE | check I BYTE | to-device I | from-device I | unmap I
+ *   scatter ENTRIES OFFSET BOUNDARY	map a list, and memory as long, with that segment boundary
  *   life				how often each callback of life.c ran, and the ID register
  *   power N				enter D-state N
  *   runtime put|get		let the device sleep, and use it again
@@ -66,6 +67,7 @@ static const struct {
 	{ "faults", test_faults },
 	{ "irq", test_irq },
 	{ "dma", test_dma },
+	{ "scatter", test_scatter },
 	{ "life", test_life },
 	{ "power", test_power },
 	{ "runtime", test_runtime },

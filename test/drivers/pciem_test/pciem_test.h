@@ -76,6 +76,7 @@ int test_maps(struct test_device *dev, int argc, char **argv);
 int test_faults(struct test_device *dev, int argc, char **argv);
 int test_irq(struct test_device *dev, int argc, char **argv);
 int test_dma(struct test_device *dev, int argc, char **argv);
+int test_scatter(struct test_device *dev, int argc, char **argv);
 int test_bench(struct test_device *dev, int argc, char **argv);
 
 int test_life(struct test_device *dev, int argc, char **argv);
