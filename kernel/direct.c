@@ -3,9 +3,10 @@
  * The DMA mode `direct`: a bus address is a physical address, as on a machine without
  * an IOMMU, for drivers that hand out physical addresses of their own making. The
  * mappings are kept for their history, but nothing is checked against them: the device
- * reaches all of the kernel's allocatable memory, module text and page tables included.
- * What it does not reach is what never went through the page allocator (the kernel's
- * own image), and what is no RAM.
+ * reaches all of the kernel's allocatable memory, page tables included, as far as the
+ * kernel itself may read or write it through its direct map. What it does not reach is
+ * what never went through the page allocator (the kernel's own image), and what is no
+ * RAM.
  *
  * Locking in this file: none. Memory that is unplugged under an access is not guarded
  * against, as little as it is on such a machine.
@@ -25,12 +26,23 @@ bool pciem_dma_is_direct(struct device *dev)
 	return f && f->slot->dma_mode == PCIEM_DMA_MODE_DIRECT;
 }
 
-u64 pciem_direct_translate(u64 addr, u64 len, void **va, u64 *fault)
+/* The direct map lets the kernel at it: module text may not be written, secret memory is not there. */
+static bool reachable(u64 addr, unsigned int access)
+{
+	unsigned int level;
+	pte_t *pte = lookup_address((unsigned long)phys_to_virt(addr), &level);
+
+	return pte && pte_flags(*pte) & _PAGE_PRESENT &&
+	       (access != PCIEM_ACCESS_WRITE || pte_flags(*pte) & _PAGE_RW);
+}
+
+u64 pciem_direct_translate(u64 addr, u64 len, unsigned int access, void **va, u64 *fault)
 {
 	unsigned long pfn = PHYS_PFN(addr);
 	struct page *page = pfn_valid(pfn) ? pfn_to_page(pfn) : NULL;
 
-	if (!page || PageReserved(page) || is_zone_device_page(page) || PageHWPoison(page)) {
+	if (!page || PageReserved(page) || is_zone_device_page(page) || PageHWPoison(page) ||
+	    !reachable(addr, access)) {
 		*fault = PCIEM_FAULT_IOMMU_UNMAPPED;
 		return 0;
 	}

@@ -54,7 +54,7 @@ u64 pciem_iommu_translate(struct pciem_iommu *iommu, u64 iova, u64 len, unsigned
 struct pciem_mapping *pciem_iommu_below(struct pciem_iommu *iommu, u64 iova);
 
 /* direct.c: as pciem_iommu_translate(), for a bus address that is a physical one. */
-u64 pciem_direct_translate(u64 addr, u64 len, void **va, u64 *fault);
+u64 pciem_direct_translate(u64 addr, u64 len, unsigned int access, void **va, u64 *fault);
 
 /* past.c */
 void pciem_past_begin(struct pciem_mapping *m);		/* who maps it is who runs now */
