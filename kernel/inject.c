@@ -28,7 +28,7 @@ struct inject_rule {
 	struct pciem_inject_rule u;
 	struct pciem_func *func;
 	struct delayed_work work;
-	u32 late[MAX_LATE];			/* vectors */
+	struct { u32 vector; u64 due; } late[MAX_LATE];	/* in order; due in jiffies */
 	unsigned int nr_late;
 };
 
@@ -51,11 +51,15 @@ static bool rule_fits(const struct inject_rule *r, u8 kind, u8 bar, u64 addr, u6
 
 static bool queue_late(struct inject_rule *r, u32 vector)
 {
+	unsigned long delay;
+
 	if (r->nr_late == MAX_LATE)
 		return false;
-	r->late[r->nr_late++] = vector;
-	queue_delayed_work(system_wq, &r->work,
-			   nsecs_to_jiffies(r->u.action == PCIEM_INJECT_DELAY ? r->u.value : DUPLICATE_NS) + 1);
+	delay = nsecs_to_jiffies(r->u.action == PCIEM_INJECT_DELAY ? r->u.value : DUPLICATE_NS) + 1;
+	r->late[r->nr_late].vector = vector;
+	r->late[r->nr_late++].due = get_jiffies_64() + delay;
+	/* While another one waits, its time comes first. */
+	queue_delayed_work(system_wq, &r->work, delay);
 	return true;
 }
 
@@ -208,13 +212,17 @@ static void late_work(struct work_struct *work)
 {
 	struct inject_rule *r = container_of(to_delayed_work(work), struct inject_rule, work);
 	struct pciem_slot *slot = r->func->slot;
+	u64 now = get_jiffies_64();
 	u32 vector[MAX_LATE];
 	unsigned int nr, i;
 
 	raw_spin_lock_irq(&slot->injector.lock);
-	nr = r->nr_late;
-	memcpy(vector, r->late, nr * sizeof(*vector));
-	r->nr_late = 0;
+	for (nr = 0; nr < r->nr_late && r->late[nr].due <= now; nr++)
+		vector[nr] = r->late[nr].vector;
+	r->nr_late -= nr;
+	memmove(r->late, r->late + nr, r->nr_late * sizeof(*r->late));
+	if (r->nr_late)
+		queue_delayed_work(system_wq, &r->work, r->late[0].due - now);
 	raw_spin_unlock_irq(&slot->injector.lock);
 
 	/* As an owner's call: not while vectors are being taken away. */
