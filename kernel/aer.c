@@ -30,14 +30,14 @@ static bool may_report(struct pciem_func *f, u32 severity)
 }
 
 /* cfg_lock held: the header of the first error that is not masked is kept. */
-static void log_header(struct pciem_config_space *cfg, int aer, const struct error *e, u32 pending)
+static void log_header(struct pciem_config_space *cfg, int aer, const struct error *e, u32 told, u32 pending)
 {
 	u32 cap = pciem_cfg_get32(cfg, aer + PCI_ERR_CAP);
 	int i;
 
 	if (pending)
 		return;
-	cap = (cap & ~PCI_ERR_CAP_FEP(~0)) | PCI_ERR_CAP_FEP(__ffs(e->arg->status));
+	cap = (cap & ~PCI_ERR_CAP_FEP(~0)) | PCI_ERR_CAP_FEP(__ffs(told));
 	put_unaligned_le32(cap, &cfg->value[aer + PCI_ERR_CAP]);
 	for (i = 0; i < ARRAY_SIZE(e->arg->header); i++)
 		put_unaligned_le32(e->arg->header[i], &cfg->value[aer + PCI_ERR_HEADER_LOG + 4 * i]);
@@ -51,21 +51,24 @@ static void error_apply(struct pciem_txn *txn, void *arg)
 	bool correctable = e->arg->severity == PCIEM_AER_CORRECTABLE;
 	int status = f->cap_aer + (correctable ? PCI_ERR_COR_STATUS : PCI_ERR_UNCOR_STATUS);
 	int mask = f->cap_aer + (correctable ? PCI_ERR_COR_MASK : PCI_ERR_UNCOR_MASK);
-	u32 bits = e->arg->status, old;
+	u32 bits = e->arg->status, masked, told, old;
 	unsigned long flags;
 	bool fatal;
 
 	raw_spin_lock_irqsave(&f->cfg_lock, flags);
-	fatal = !correctable && bits & pciem_cfg_get32(cfg, f->cap_aer + PCI_ERR_UNCOR_SEVER);
+	masked = pciem_cfg_get32(cfg, mask);
+	told = bits & ~masked;
+	/* Of several errors the message is of those that are not masked. */
+	fatal = !correctable && (told ?: bits) & pciem_cfg_get32(cfg, f->cap_aer + PCI_ERR_UNCOR_SEVER);
 	if (!correctable)
 		e->severity = fatal ? PCIEM_AER_FATAL : PCIEM_AER_NONFATAL;
 	old = pciem_cfg_get32(cfg, status);
 	put_unaligned_le32(old | bits, &cfg->value[status]);
 	cfg->value[f->cap_pcie + PCI_EXP_DEVSTA] |= correctable ? PCI_EXP_DEVSTA_CED :
 						    fatal ? PCI_EXP_DEVSTA_FED : PCI_EXP_DEVSTA_NFED;
-	if (bits & ~pciem_cfg_get32(cfg, mask)) {
+	if (told) {
 		if (!correctable)
-			log_header(cfg, f->cap_aer, e, old & ~pciem_cfg_get32(cfg, mask));
+			log_header(cfg, f->cap_aer, e, told, old & ~masked);
 		e->sent = may_report(f, e->severity);
 	}
 	raw_spin_unlock_irqrestore(&f->cfg_lock, flags);
