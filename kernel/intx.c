@@ -98,8 +98,12 @@ static void pulse_end_apply(struct pciem_txn *txn, void *arg)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&intx->lock, flags);
-	intx->func[txn->rec.func].pulsing = false;
-	status_update(intx, intx->slot->func[txn->rec.func]);
+	intx->func[txn->rec.func].ending = false;
+	/* Unless the next one has been taken meanwhile. */
+	if (!line->ran) {
+		intx->func[txn->rec.func].pulsing = false;
+		status_update(intx, intx->slot->func[txn->rec.func]);
+	}
 	raw_spin_unlock_irqrestore(&intx->lock, flags);
 }
 
@@ -130,7 +134,8 @@ void pciem_intx_line_end_pulses(struct pciem_line *line)
 		if (!line_has(line, f))
 			continue;
 		raw_spin_lock_irqsave(&intx->lock, flags);
-		over = intx->func[i].pulsing && !line->ran;
+		over = intx->func[i].pulsing && !intx->func[i].ending && !line->ran;
+		intx->func[i].ending |= over;
 		raw_spin_unlock_irqrestore(&intx->lock, flags);
 		if (over)
 			pulse_end(line, f);

@@ -140,8 +140,9 @@ static void chip_shutdown(struct irq_data *d)
 	line->masked = true;
 	line->ran = false;
 	pciem_line_is_low(line);
+	/* One that nobody has taken is not for the next driver. */
+	pciem_intx_line_take_pulses(line);
 	raw_spin_unlock_irqrestore(&line->intx->lock, flags);
-	/* A pulse may have been under way. */
 	irq_work_queue(&line->work);
 }
 

@@ -74,6 +74,7 @@ struct pciem_intx {
 		bool status;		/* a status register's: see registers.c */
 		bool pulse;		/* to be delivered once */
 		bool pulsing;		/* being delivered */
+		bool ending;		/* its end is on its way into the stream */
 	} func[PCIEM_MAX_FUNCTIONS];
 };
 
