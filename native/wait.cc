@@ -10,10 +10,17 @@
 
 using Clock = std::chrono::steady_clock;
 
+// What is ready now; a signal that comes meanwhile is no news of a descriptor.
+static int look(std::vector<pollfd> &polled)
+{
+	int ready = poll(polled.data(), polled.size(), 0);
+	return ready < 0 && errno == EINTR ? 0 : ready;
+}
+
 static int spin(std::vector<pollfd> &polled, Clock::time_point until)
 {
 	for (;;) {
-		int ready = poll(polled.data(), polled.size(), 0);
+		int ready = look(polled);
 		if (ready != 0 || Clock::now() >= until)
 			return ready;
 	}
@@ -27,7 +34,7 @@ static int sleep(std::vector<pollfd> &polled, double timeoutMs, Clock::time_poin
 		if (timeoutMs >= 0) {
 			auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(until - Clock::now()).count();
 			if (ns <= 0)
-				return poll(polled.data(), polled.size(), 0);
+				return look(polled);
 			left.tv_sec = ns / 1000000000;
 			left.tv_nsec = ns % 1000000000;
 		}
