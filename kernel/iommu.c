@@ -165,12 +165,11 @@ static dma_addr_t mapping_place(struct device *dev, struct pciem_mapping *m,
 	if (at)
 		insert(iommu, m);
 	raw_spin_unlock_irqrestore(&iommu->lock, irqflags);
+	pciem_seq_mapped(f, token, at ? iova : DMA_MAPPING_ERROR);
 	if (!at) {
 		kfree(m);
 		return DMA_MAPPING_ERROR;
 	}
-
-	pciem_seq_mapped(f, token, iova);
 	seq = pciem_stream_note(f, PCIEM_RECORD_DMA_MAP, flags, iova, wish->len, 0);
 	raw_spin_lock_irqsave(&iommu->lock, irqflags);
 	/* The driver does not know the address yet, but it may have been unbound meanwhile. */
@@ -292,7 +291,7 @@ u64 pciem_iommu_translate(struct pciem_iommu *iommu, u64 iova, u64 len, unsigned
 
 	lockdep_assert_held(&iommu->lock);
 	if (iommu->direct)
-		return pciem_direct_translate(iova, len, va, fault);
+		return pciem_direct_translate(iova, len, access, va, fault);
 	m = pciem_iommu_below(iommu, iova);
 	/* Another device's registers are no memory: that would be peer-to-peer. */
 	if (!m || iova - m->iova >= m->len || !m->ram) {

@@ -340,12 +340,14 @@ enum pciem_seq_result pciem_seq_access(struct pciem_access *acc);
 void pciem_seq_config_write(struct pciem_func *f, int where, int size, u32 val);
 /* A new mapping: the IOVA page the recording had for it, or 0 for a free choice. iommu->lock is not held. */
 u64 pciem_seq_map_hint(struct pciem_func *f, u64 len, u32 flags, u32 page_offset, u64 *token);
+/* Where it is now; DMA_MAPPING_ERROR: there was no place. */
 void pciem_seq_mapped(struct pciem_func *f, u64 token, u64 iova);
 int pciem_seq_start(struct pciem_slot *slot, const struct pciem_seq_start *arg);
 int pciem_seq_push(struct pciem_slot *slot, const struct pciem_seq_push *arg);
 int pciem_seq_status(struct pciem_slot *slot, struct pciem_seq_status *arg);
 bool pciem_seq_owes_deassert(struct pciem_slot *slot);	/* an INTx deassertion is only waiting for its turn */
 void pciem_seq_stop(struct pciem_slot *slot);	/* removal, or a REGISTER that failed: no more actions; waits for timers */
+void pciem_seq_wake(struct pciem_slot *slot);	/* the device goes away */
 void pciem_seq_free(struct pciem_slot *slot);
 
 /* --------------------------------------------------------------- slot.c, ioctl.c, main.c */

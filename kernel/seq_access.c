@@ -66,9 +66,17 @@ static bool seq_expects(struct pciem_seq *seq, const struct seq_live *live, stru
 			pciem_seq_diverge(seq, &m->d);
 			return false;
 		case SEQ_DRY:
+		case SEQ_LATE:
+			/* Whoever freed the last steps may not have said so yet. */
+			pciem_seq_tell(seq);
 			if (dry_wait(seq, m->pushes))
 				continue;
-			seq_went_dry(seq, live);
+			if (READ_ONCE(seq->slot->gone))
+				return false;
+			if (m->outcome == SEQ_DRY)
+				seq_went_dry(seq, live);
+			else
+				pciem_seq_diverge(seq, &m->d);
 			return false;
 		}
 	}

@@ -8,7 +8,9 @@
  *
  * Locking in this file: whoever sets seq->pumping runs the actions, with the lock
  * dropped; others leave at once, and the one inside looks again under the lock
- * before it goes. The timer only queues work: a burst of DMA has no place in it.
+ * before it goes. It does not while it raises an interrupt: the handler may come at
+ * once, on top of it or on another CPU, and what its accesses make due runs in them.
+ * The timer only queues work: a burst of DMA has no place in it.
  */
 #include <linux/delay.h>
 
@@ -67,7 +69,7 @@ static struct seq_step *action_next(struct pciem_seq *seq)
 		if (ktime_get_mono_fast_ns() - seq->progress < seq->hold_ns)
 			return NULL;
 		/* What the recording had without an access in between stays together. */
-		seq->early_below = next_open_above(seq, action->index);
+		seq->early_below = min(next_open_above(seq, action->index), seq->last_index + 1);
 	}
 	seq->early++;
 	return action;
@@ -92,7 +94,7 @@ static void timer_arm(struct pciem_seq *seq)
 static void check_done(struct pciem_seq *seq)
 {
 	if (seq->state != PCIEM_SEQ_RUNNING || !pciem_seq_running(seq) || !seq->last_pushed ||
-	    pciem_seq_oldest(seq) || action_head(seq) || seq->waiting)
+	    pciem_seq_oldest(seq) || action_head(seq) || seq->running || seq->waiting)
 		return;
 	seq->state = PCIEM_SEQ_DONE;
 	seq->tell_done = true;
@@ -265,29 +267,35 @@ static void action_run(struct pciem_seq *seq, const struct seq_step *action)
 	}
 }
 
-void pciem_seq_pump(struct pciem_seq *seq)
+/* Under seq->lock, which is dropped meanwhile; false: somebody else pumps now. */
+static bool action_do(struct pciem_seq *seq, struct seq_step *action, unsigned long *flags)
 {
-	struct seq_step *action;
-	bool low, done;
+	bool interrupt = action->op == PCIEM_SEQ_DO_IRQ || action->op == PCIEM_SEQ_DO_INTX, taken;
+
+	list_del_init(&action->queue);
+	list_del_init(&action->causes);
+	seq->running++;
+	seq->pumping = !interrupt;
+	raw_spin_unlock_irqrestore(&seq->lock, *flags);
+	action_run(seq, action);
+	raw_spin_lock_irqsave(&seq->lock, *flags);
+	seq->running--;
+	seq->done++;
+	seq->pending--;
+	pciem_seq_step_free(seq, action);
+	taken = interrupt && seq->pumping;
+	if (!taken)
+		seq->pumping = true;
+	return !taken;
+}
+
+/* What is to be said to the owner, if anything. */
+void pciem_seq_tell(struct pciem_seq *seq)
+{
 	unsigned long flags;
+	bool low, done;
 
 	raw_spin_lock_irqsave(&seq->lock, flags);
-	if (!seq->pumping) {
-		seq->pumping = true;
-		while ((action = action_next(seq))) {
-			list_del_init(&action->queue);
-			list_del_init(&action->causes);
-			raw_spin_unlock_irqrestore(&seq->lock, flags);
-			action_run(seq, action);
-			raw_spin_lock_irqsave(&seq->lock, flags);
-			seq->done++;
-			seq->pending--;
-			pciem_seq_step_free(seq, action);
-		}
-		timer_arm(seq);
-		check_done(seq);
-		seq->pumping = false;
-	}
 	low = seq->tell_low;
 	done = seq->tell_done;
 	seq->tell_low = seq->tell_done = false;
@@ -297,6 +305,38 @@ void pciem_seq_pump(struct pciem_seq *seq)
 		pciem_stream_event(seq->slot, PCIEM_EVENT_SEQ_LOW, 0);
 	if (done)
 		pciem_stream_event(seq->slot, PCIEM_EVENT_SEQ_DONE, 0);
+}
+
+void pciem_seq_pump(struct pciem_seq *seq)
+{
+	struct seq_step *action;
+	unsigned long flags;
+	bool mine;
+
+	raw_spin_lock_irqsave(&seq->lock, flags);
+	mine = !seq->pumping;
+	if (mine)
+		seq->pumping = true;
+	while (mine && (action = action_next(seq)))
+		mine = action_do(seq, action, &flags);
+	if (mine) {
+		timer_arm(seq);
+		check_done(seq);
+		seq->pumping = false;
+	}
+	raw_spin_unlock_irqrestore(&seq->lock, flags);
+	pciem_seq_tell(seq);
+}
+
+/* For who must not wait: an action waits where the ring of the owner is full. */
+void pciem_seq_pump_later(struct pciem_seq *seq)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&seq->lock, flags);
+	if (!seq->stopped)
+		queue_work(system_highpri_wq, &seq->pump_work);
+	raw_spin_unlock_irqrestore(&seq->lock, flags);
 }
 
 /* Its cause has come, so the recorded device would have done it by now. */
@@ -330,13 +370,7 @@ static void pump_work(struct work_struct *work)
 
 static enum hrtimer_restart timer_fired(struct hrtimer *timer)
 {
-	struct pciem_seq *seq = container_of(timer, struct pciem_seq, timer);
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&seq->lock, flags);
-	if (!seq->stopped)
-		queue_work(system_highpri_wq, &seq->pump_work);
-	raw_spin_unlock_irqrestore(&seq->lock, flags);
+	pciem_seq_pump_later(container_of(timer, struct pciem_seq, timer));
 	return HRTIMER_NORESTART;
 }
 
@@ -352,6 +386,6 @@ void pciem_seq_action_stop(struct pciem_seq *seq)
 {
 	hrtimer_cancel(&seq->timer);
 	cancel_work_sync(&seq->pump_work);
-	while (READ_ONCE(seq->pumping))
+	while (READ_ONCE(seq->pumping) || READ_ONCE(seq->running))
 		usleep_range(100, 1000);
 }

@@ -48,7 +48,7 @@ bool pciem_seq_fields_valid(const struct seq_data *data)
 	return true;
 }
 
-/* The newest use of a recorded identifier counts, and the oldest is forgotten when the ring is full. */
+/* The newest use of a recorded identifier counts; when all are on their way, the oldest is forgotten. */
 void pciem_seq_echo_learn(struct pciem_seq *seq, const struct seq_data *recorded, const u8 *live)
 {
 	const struct pciem_seq_field *field;
@@ -59,12 +59,13 @@ void pciem_seq_echo_learn(struct pciem_seq *seq, const struct seq_data *recorded
 		was = field_get(recorded->bytes, field);
 		echo = echo_find(seq, field->space, was);
 		if (!echo) {
-			echo = &seq->echo[seq->next_echo++ % SEQ_ECHOES];
+			echo = list_first_entry(&seq->echo_use, struct seq_echo, use);
 			hlist_del_init(&echo->node);
 			echo->recorded = was;
 			echo->space = field->space;
 			hlist_add_head(&echo->node, echo_bucket(seq, field->space, was));
 		}
+		list_move_tail(&echo->use, &seq->echo_use);
 		echo->live = field_get(live, field);
 		seq->renamed += echo->live != was;
 	}
@@ -81,6 +82,7 @@ void pciem_seq_echo_apply(struct pciem_seq *seq, struct seq_data *data)
 			continue;
 		memcpy(data->bytes + field->offset, &echo->live, field->width);
 		hlist_del_init(&echo->node);
+		list_move(&echo->use, &seq->echo_use);
 	}
 }
 

@@ -295,7 +295,8 @@ int pciem_seq_push(struct pciem_slot *slot, const struct pciem_seq_push *arg)
 	mutex_unlock(&seq->push_lock);
 	if (!err) {
 		wake_up_all(&seq->pushed);
-		pciem_seq_pump(seq);
+		/* Not here: the caller may be the one that empties the ring. */
+		pciem_seq_pump_later(seq);
 	}
 	return err;
 }

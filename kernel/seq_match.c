@@ -165,14 +165,17 @@ static bool step_too_soon(struct pciem_seq *seq, const struct seq_step *step,
 static void match_failed(struct pciem_seq *seq, struct seq_lane *own, struct seq_step *near,
 			 const struct seq_live *live, struct seq_match *m)
 {
-	struct seq_step *step = near ?: pciem_seq_lane_head(own) ?: pciem_seq_oldest(seq);
+	struct seq_step *head = pciem_seq_lane_head(own);
+	struct seq_step *step = near ?: head ?: pciem_seq_oldest(seq);
+	bool behind = !seq->last_pushed && seq->low_told;
 
 	m->pushes = seq->pushes;
-	if (!near && !seq->last_pushed && (!seq->expects || (own && !pciem_seq_lane_head(own)))) {
+	if (!near && !seq->last_pushed && (!seq->expects || (own && !head))) {
 		m->outcome = SEQ_DRY;
 		return;
 	}
-	m->outcome = SEQ_UNEXPECTED;
+	/* A context that has not come yet, or a step behind those that may be passed by. */
+	m->outcome = behind && (!head || head->flags & PCIEM_SEQ_OPTIONAL) ? SEQ_LATE : SEQ_UNEXPECTED;
 	m->d = (struct seq_divergence) {
 		.reason = near ? PCIEM_DIVERGED_VALUE :
 			  seq->expects ? PCIEM_DIVERGED_ACCESS : PCIEM_DIVERGED_PAST_END,

@@ -35,9 +35,11 @@ static struct seq_pair *pair_below(struct pciem_seq *seq, u64 recorded)
 
 static void pair_unlink(struct pciem_seq *seq, struct seq_pair *pair)
 {
-	if (pair->linked)
-		rb_erase(&pair->node, &seq->pairs);
+	if (!pair->linked)
+		return;
+	rb_erase(&pair->node, &seq->pairs);
 	pair->linked = false;
+	list_move(&pair->use, &seq->pair_use);
 }
 
 static void pair_link(struct pciem_seq *seq, struct seq_pair *pair)
@@ -54,6 +56,7 @@ static void pair_link(struct pciem_seq *seq, struct seq_pair *pair)
 	rb_link_node(&pair->node, parent, at);
 	rb_insert_color(&pair->node, &seq->pairs);
 	pair->linked = true;
+	list_move_tail(&pair->use, &seq->pair_use);
 }
 
 /* From now on recorded means live. */
@@ -65,7 +68,7 @@ static void pair_set(struct pciem_seq *seq, u64 recorded, u64 live, u64 len)
 		pair_unlink(seq, old);
 	if (recorded == live)
 		return;
-	old = &seq->pair[seq->next_pair++ % SEQ_PAIRS];
+	old = list_first_entry(&seq->pair_use, struct seq_pair, use);
 	pair_unlink(seq, old);
 	old->recorded = recorded;
 	old->live = live;
@@ -79,6 +82,7 @@ u64 pciem_seq_translate(struct pciem_seq *seq, u64 recorded)
 
 	if (!pair || recorded - pair->recorded >= pair->len)
 		return recorded;
+	list_move_tail(&pair->use, &seq->pair_use);
 	return pair->live + (recorded - pair->recorded);
 }
 
@@ -178,22 +182,33 @@ u64 pciem_seq_map_hint(struct pciem_func *f, u64 len, u32 flags, u32 page_offset
 	return hint;
 }
 
+static struct seq_step *map_promised(struct pciem_seq *seq, struct pciem_func *f, u64 token)
+{
+	struct seq_step *step;
+
+	list_for_each_entry(step, &seq->maps[f->num], queue)
+		if (step->promised && step->index == token)
+			return step;
+	return NULL;
+}
+
 void pciem_seq_mapped(struct pciem_func *f, u64 token, u64 iova)
 {
 	struct pciem_seq *seq = pciem_slot_seq(f->slot);
 	struct seq_step *step;
 	unsigned long irqflags;
 
-	if (!seq || !token)
+	if (!seq)
 		return;
 	raw_spin_lock_irqsave(&seq->lock, irqflags);
-	list_for_each_entry(step, &seq->maps[f->num], queue) {
-		if (step->index != token)
-			continue;
+	step = map_promised(seq, f, token);
+	if (step && iova == DMA_MAPPING_ERROR) {
+		step->promised = false;
+	} else if (step) {
 		list_del_init(&step->queue);
 		pair_set(seq, step->addr, iova, step->value);
 		pciem_seq_step_free(seq, step);
-		break;
 	}
 	raw_spin_unlock_irqrestore(&seq->lock, irqflags);
+	pciem_seq_tell(seq);
 }

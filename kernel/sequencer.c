@@ -122,6 +122,12 @@ static void seq_init_lists(struct pciem_seq *seq)
 	pciem_seq_index_init(seq);
 	for (i = 0; i < SEQ_LANES; i++)
 		INIT_LIST_HEAD(&seq->lanes[i].steps);
+	INIT_LIST_HEAD(&seq->pair_use);
+	for (i = 0; i < SEQ_PAIRS; i++)
+		list_add_tail(&seq->pair[i].use, &seq->pair_use);
+	INIT_LIST_HEAD(&seq->echo_use);
+	for (i = 0; i < SEQ_ECHOES; i++)
+		list_add_tail(&seq->echo[i].use, &seq->echo_use);
 }
 
 int pciem_seq_start(struct pciem_slot *slot, const struct pciem_seq_start *arg)
@@ -155,6 +161,15 @@ int pciem_seq_start(struct pciem_slot *slot, const struct pciem_seq_start *arg)
 	/* Pairs with pciem_slot_seq(). */
 	smp_store_release(&slot->seq, seq);
 	return 0;
+}
+
+/* The device is going away: an access that waits for its step need not. */
+void pciem_seq_wake(struct pciem_slot *slot)
+{
+	struct pciem_seq *seq = pciem_slot_seq(slot);
+
+	if (seq)
+		wake_up_all(&seq->pushed);
 }
 
 void pciem_seq_stop(struct pciem_slot *slot)

@@ -40,6 +40,7 @@ struct seq_data {
 
 /* An identifier on its way through the device. */
 struct seq_echo {
+	struct list_head use;		/* in seq->echo_use */
 	struct hlist_node node;
 	u64 recorded, live;
 	u16 space;
@@ -79,6 +80,7 @@ struct seq_lane {
 
 /* IOVAs of the recording that live mappings have elsewhere. */
 struct seq_pair {
+	struct list_head use;		/* in seq->pair_use */
 	struct rb_node node;
 	bool linked;
 	u64 recorded, live, len;
@@ -109,7 +111,8 @@ struct seq_divergence {
 enum seq_outcome {
 	SEQ_MATCHED,			/* step is taken, or the answer is a repeated one */
 	SEQ_REFUSED,			/* it is over already */
-	SEQ_DRY,			/* its step may not have been pushed yet */
+	SEQ_DRY,			/* its step has not been pushed yet */
+	SEQ_LATE,			/* it may not have been: userspace is behind */
 	SEQ_UNEXPECTED,
 };
 
@@ -119,7 +122,7 @@ struct seq_match {
 	bool settled;			/* others, so actions may be due */
 	u64 answer;
 	u32 pushes;			/* SEQ_DRY: what had been pushed */
-	struct seq_divergence d;	/* SEQ_UNEXPECTED */
+	struct seq_divergence d;	/* SEQ_UNEXPECTED, and SEQ_LATE if nothing more comes */
 };
 
 struct pciem_seq {
@@ -155,7 +158,8 @@ struct pciem_seq {
 	struct { u64 index, seq, time; } recent[SEQ_RECENT];
 	struct { u32 context; u16 lane; bool valid; } contexts[SEQ_CONTEXTS];
 
-	bool pumping;			/* one context at a time runs actions */
+	bool pumping;			/* one context at a time runs actions, but for interrupts */
+	u32 running;			/* actions under way */
 	bool waiting;			/* a DO_WAIT is under way */
 	u64 wait_until;
 	u64 early_below;		/* actions below this index need their cause only */
@@ -163,12 +167,12 @@ struct pciem_seq {
 	struct work_struct pump_work;
 
 	struct rb_root pairs;
-	struct seq_pair *pair;		/* the ring that pairs come from */
-	u32 next_pair;
+	struct seq_pair *pair;
+	struct list_head pair_use;	/* all of them: free ones, then what was used longest ago */
 
 	struct hlist_head echoes[1 << SEQ_ECHO_BITS];
-	struct seq_echo *echo;		/* the ring that they come from */
-	u32 next_echo;
+	struct seq_echo *echo;
+	struct list_head echo_use;	/* likewise */
 
 	bool low_told, done_told, tell_low, tell_done;
 	u64 matched, done, folded, renamed, ignored, skipped, early, coalesced;
@@ -229,6 +233,8 @@ void pciem_seq_lane_bind(struct pciem_seq *seq, u32 context, u16 lane);
 
 /* seq_action.c */
 void pciem_seq_pump(struct pciem_seq *seq);
+void pciem_seq_pump_later(struct pciem_seq *seq);
+void pciem_seq_tell(struct pciem_seq *seq);
 void pciem_seq_action_init(struct pciem_seq *seq);
 void pciem_seq_action_stop(struct pciem_seq *seq);
 

@@ -153,6 +153,7 @@ void pciem_slot_remove(struct pciem_slot *slot, bool surprise)
 		WRITE_ONCE(slot->gone, true);
 		/* The driver shall not wait for a device that is not there. */
 		pciem_stream_close(slot);
+		pciem_seq_wake(slot);
 	}
 	if (!test_and_set_bit(0, &slot->removing)) {
 		pciem_slot_get(slot);

@@ -19,6 +19,7 @@ const cards = {
   lifetime: 'files may be closed in any order, and an owner killed at any time',
   sequencer: 'a recorded session plays back, and one changed thing is found where it is',
   sequencer_fields: 'a step with one field wrong is refused, and the valid one is taken',
+  sequencer_order: 'actions run within the access that makes them due, whoever pushes is not kept, and nobody waits for a device that goes',
   dma: 'atomics of both widths, and PRP lists however they are chained; what is wrong with them is refused',
   p2p: 'a device reaches another one only where its owner allows it, and takes the way of its accesses',
   inject: 'an injected fault hits what it fits, and nothing else, and the records say what the driver got',
