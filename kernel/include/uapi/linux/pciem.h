@@ -707,7 +707,10 @@ struct pciem_seq_start {
 
 #define PCIEM_SEQ_LAST	1		/* no step follows */
 
-/* Appends steps; ENOSPC: the window (or 256 MiB of data) is full, nothing was taken. */
+/*
+ * Appends steps; ENOSPC: the window (or 256 MiB of data) is full, nothing was taken.
+ * Actions that are due at once run in a work item, soon after.
+ */
 struct pciem_seq_push {
 	__u32 size;
 	__u32 flags;
