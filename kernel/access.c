@@ -104,8 +104,8 @@ static int memory_access(struct pciem_trap *trap, unsigned long addr, unsigned i
 	unsigned long to_page_end = PAGE_SIZE - offset_in_page(addr);
 	int err;
 
-	if (size > to_page_end)
-		size = rounddown_pow_of_two(to_page_end);
+	/* Also what is left of an operand that was cut: 3, 5, 6 or 7 bytes. */
+	size = rounddown_pow_of_two(min_t(unsigned long, size, to_page_end));
 	if (addr < TASK_SIZE_MAX)
 		err = user_access(trap, addr, size, write, value);
 	else

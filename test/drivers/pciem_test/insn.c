@@ -28,14 +28,18 @@ struct insn_form {
 extern const struct insn_form insn_forms[];
 
 struct memories {
+	u8 pages[2][2 * PAGE_SIZE];	/* first: at the start of a page */
 	u8 initial[IMAGE], twin[IMAGE], bar[IMAGE];
-	u8 side_twin[IMAGE], side_bar[IMAGE];
+	u8 *side_twin, *side_bar;	/* in pages */
 };
 
 static void prepare(struct memories *m, void __iomem *at, unsigned int form, unsigned int round)
 {
-	unsigned int i;
+	/* The operand there begins 1..4 bytes before the page's end. */
+	unsigned int side = PAGE_SIZE - OPERAND - 1 - round % 4, i;
 
+	m->side_twin = m->pages[0] + side;
+	m->side_bar = m->pages[1] + side;
 	for (i = 0; i < IMAGE; i++) {
 		m->initial[i] = (i * 37 + round * 101 + form * 13) ^ (i >> 3);
 		m->side_twin[i] = m->side_bar[i] = i * 3 + 1;
