@@ -35,7 +35,7 @@ static inline struct pciem_func *func_get(struct pciem_slot *slot, u32 num)
 {
 	if (num >= PCIEM_MAX_FUNCTIONS)
 		return ERR_PTR(-EINVAL);
-	return slot->func[num] ?: ERR_PTR(-ENOENT);
+	return pciem_slot_func(slot, num) ?: ERR_PTR(-ENOENT);
 }
 
 static inline struct pciem_bar *bar_get(struct pciem_slot *slot, u32 func, u32 index)

@@ -15,11 +15,14 @@
 /* One bit each. */
 static u32 slot_functions(const struct pciem_slot *slot, bool probed)
 {
+	const struct pciem_func *f;
 	u32 mask = 0, i;
 
-	for (i = 0; i < PCIEM_MAX_FUNCTIONS; i++)
-		if (slot->func[i] && (!probed || READ_ONCE(slot->func[i]->probed)))
+	for (i = 0; i < PCIEM_MAX_FUNCTIONS; i++) {
+		f = pciem_slot_func(slot, i);
+		if (f && (!probed || READ_ONCE(f->probed)))
 			mask |= BIT(i);
+	}
 	return mask;
 }
 
@@ -59,6 +62,7 @@ static int call_slot_info(struct pciem_file *pf, void *argp)
 {
 	struct pciem_slot_info *info = argp;
 	struct pciem_slot *slot = pciem_slot_find(info->slot);
+	const struct pciem_func *f;
 	u32 size = info->size, i;
 
 	if (!slot)
@@ -74,13 +78,13 @@ static int call_slot_info(struct pciem_file *pf, void *argp)
 		.seq = READ_ONCE(slot->stream.seq),
 	};
 	memcpy(info->owner_comm, slot->owner_comm, sizeof(info->owner_comm));
-	/* Functions are added under the lock while the device is described. */
-	mutex_lock(&slot->lock);
-	info->functions = slot_functions(slot, false);
-	for (i = 0; i < PCIEM_MAX_FUNCTIONS; i++)
-		if (slot->func[i])
-			info->ids[i] = get_unaligned_le32(slot->func[i]->cfg->value);
-	mutex_unlock(&slot->lock);
+	for (i = 0; i < PCIEM_MAX_FUNCTIONS; i++) {
+		f = pciem_slot_func(slot, i);
+		if (!f)
+			continue;
+		info->functions |= BIT(i);
+		info->ids[i] = get_unaligned_le32(f->cfg->value);
+	}
 	pciem_slot_put(slot);
 	return 0;
 }

@@ -376,7 +376,7 @@ struct pciem_slot {
 	u32 state;					/* PCIEM_STATE_*; written under lock, read by pciem_slot_state() */
 	bool gone;					/* surprise-removed: config and MMIO read all-ones, DMA is refused; READ_ONCE */
 	bool attach;
-	struct pciem_func *func[PCIEM_MAX_FUNCTIONS];	/* set in state NEW, constant afterwards */
+	struct pciem_func *func[PCIEM_MAX_FUNCTIONS];	/* set in state NEW, under lock; constant afterwards */
 	struct pciem_stream stream;
 	struct pciem_bridge *bridge;
 	atomic_t bridges;				/* that are not freed: of a REGISTER that failed one may be left */
@@ -427,6 +427,13 @@ static inline void pciem_slot_set_state(struct pciem_slot *slot, u32 state)
 {
 	/* Pairs with pciem_slot_state(). */
 	smp_store_release(&slot->state, state);
+}
+
+/* For callers without slot->lock, while functions may still be added. NULL: it has none. */
+static inline struct pciem_func *pciem_slot_func(const struct pciem_slot *slot, unsigned int num)
+{
+	/* Pairs with pciem_slot_add_func(): who sees the function sees it whole. */
+	return smp_load_acquire(&slot->func[num]);
 }
 
 /* An open /dev/pciem. */

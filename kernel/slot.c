@@ -258,7 +258,8 @@ int pciem_slot_add_func(struct pciem_slot *slot, u8 num)
 		f->bar[i].func = f;
 		f->bar[i].index = i;
 	}
-	slot->func[num] = f;
+	/* Pairs with pciem_slot_func(). */
+	smp_store_release(&slot->func[num], f);
 	return 0;
 }
 
