@@ -185,10 +185,13 @@ static void append(struct pciem_ranges *to, u64 start, u64 end, u8 policy, u8 fl
 		to->range[to->nr++] = (struct pciem_range){ start, end, policy, flags };
 }
 
-/* Page table entries of live mappings are not changed: what is direct, and what is not, is settled before START. */
+/*
+ * Page table entries of live mappings are not changed: what is direct, and what is not, is
+ * settled before START, or before a driver that a rescan has let in.
+ */
 static int check_direct(struct pciem_bar *bar, const struct pciem_ranges *ranges, u64 start, u64 end, u32 policy)
 {
-	bool started = pciem_slot_state(bar->func->slot) >= PCIEM_STATE_STARTED;
+	bool started = pciem_slot_state(bar->func->slot) >= PCIEM_STATE_STARTED || READ_ONCE(bar->func->driver_bound);
 	unsigned int i;
 
 	if (policy == PCIEM_BAR_DIRECT && !PAGE_ALIGNED(start | end))
@@ -201,6 +204,18 @@ static int check_direct(struct pciem_bar *bar, const struct pciem_ranges *ranges
 			return -EBUSY;
 	}
 	return 0;
+}
+
+/* A page is trapped or it is not. */
+static bool direct_is_pages(const struct pciem_ranges *ranges)
+{
+	unsigned int i;
+
+	for (i = 0; i < ranges->nr; i++)
+		if (ranges->range[i].policy == PCIEM_BAR_DIRECT &&
+		    !PAGE_ALIGNED(ranges->range[i].start | ranges->range[i].end))
+			return false;
+	return true;
 }
 
 int pciem_bar_set_policy(struct pciem_bar *bar, u64 offset, u64 length, u32 policy, u32 flags)
@@ -233,9 +248,10 @@ int pciem_bar_set_policy(struct pciem_bar *bar, u64 offset, u64 length, u32 poli
 			append(new, offset, end, policy, flags);
 		append(new, max(range->start, end), range->end, range->policy, range->flags);
 	}
-	if (new->nr > PCIEM_MAX_RANGES) {
+	err = new->nr > PCIEM_MAX_RANGES ? -ENOSPC : direct_is_pages(new) ? 0 : -EINVAL;
+	if (err) {
 		kfree(new);
-		return -ENOSPC;
+		return err;
 	}
 	rcu_assign_pointer(bar->ranges, new);
 	kfree_rcu(old, rcu);

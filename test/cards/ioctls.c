@@ -173,6 +173,13 @@ static void described(int fd)
 	REFUSED(EINVAL, card_policy(fd, 0, 0, PCIEM_BAR_STORE, PCIEM_TRACE_HOLD));
 	REFUSED(EINVAL, card_policy(fd, 0, 0, PCIEM_BAR_DIRECT, PCIEM_TRACE_HOLD));
 	REFUSED(EINVAL, card_policy(fd, 16, 32, PCIEM_BAR_DIRECT, 0));
+	CHECK(!card_policy(fd, 0x8000, 0x3000, PCIEM_BAR_DIRECT, 0), "three pages");
+	REFUSED(EINVAL, card_policy(fd, 0x9010, 0x10, PCIEM_BAR_STORE, 0));
+	REFUSED(EINVAL, card_policy(fd, 0x9ff0, 0x20, PCIEM_BAR_SYNC, 0));
+	REFUSED(EINVAL, card_policy(fd, 0x7000, 0x1010, PCIEM_BAR_STORE, 0));
+	REFUSED(EINVAL, card_policy(fd, 0xaff0, 0x1010, PCIEM_BAR_STORE, PCIEM_TRACE_WRITES));
+	CHECK(!card_policy(fd, 0x9000, 0x1000, PCIEM_BAR_STORE, 0), "a whole page of them");
+	CHECK(!card_policy(fd, 0x8000, 0x3000, PCIEM_BAR_STORE, 0), "and all");
 }
 
 static void config(int fd)

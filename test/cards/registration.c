@@ -170,6 +170,26 @@ static void probed(void)
 	close(fd);
 }
 
+/* A rescan lets a driver in before START: its mapping is as the BAR was. */
+static void bound_early(void)
+{
+	int fd = card_open(), inst, cmd;
+
+	card_describe(fd);
+	inst = card_register(fd);
+	CHECK(!card_policy(fd, 0x8000, 0x1000, PCIEM_BAR_DIRECT, 0), "not bound yet");
+	sysfs_write("/sys/bus/pci/rescan");
+	cmd = driver_open(fd);
+	CHECK(cmd >= 0 && card_info(fd).state == PCIEM_STATE_REGISTERED, "bound, not started");
+	REFUSED(EBUSY, card_policy(fd, 0x9000, 0x1000, PCIEM_BAR_DIRECT, 0));
+	REFUSED(EBUSY, card_policy(fd, 0x8000, 0x1000, PCIEM_BAR_STORE, 0));
+	CHECK(!card_policy(fd, 0x9000, 0x1000, PCIEM_BAR_SYNC, 0), "what traps in any case");
+	CHECK(!ioctl(fd, PCIEM_START), "START");
+	close(cmd);
+	close(inst);
+	close(fd);
+}
+
 int main(void)
 {
 	int i;
@@ -180,5 +200,6 @@ int main(void)
 	says_bridge(PCIEM_CREATE_ATTACH);
 	failed();
 	probed();
+	bound_early();
 	return card_done("registration");
 }

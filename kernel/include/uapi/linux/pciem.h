@@ -401,7 +401,8 @@ struct pciem_config {
 /*
  * How a range of a BAR answers. A new BAR is one STORE range that reports
  * nothing to the owner ring (monitors see every access all the same). DIRECT
- * ranges are whole pages and may be set before START only. flags: PCIEM_TRACE_*.
+ * ranges are whole pages, of which no other policy takes a part; what is DIRECT is
+ * settled at START, or once a driver has bound (EBUSY). flags: PCIEM_TRACE_*.
  *
  * With TRACE_HOLD a driver that may sleep waits in a SYNC range until the owner
  * answers, however long that takes (a fatal signal ends the wait): in a read, and in
