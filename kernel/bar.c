@@ -287,8 +287,8 @@ static u64 decoded_base(struct pciem_bar *bar)
 	if (is_64bit(bar))
 		base |= (u64)get_unaligned_le32(reg + 4) << 32;
 	raw_spin_unlock(&f->cfg_lock);
-	/* All ones are written to learn the size, not to move it there. */
-	return (u32)base == (u32)~(bar->size - 1) ? 0 : base;
+	/* All ones are written to learn the size, not to move it there; but it may lie there, below a multiple of 4 GiB. */
+	return (u32)base == (u32)~(bar->size - 1) && base != READ_ONCE(bar->window) ? 0 : base;
 }
 
 bool pciem_bar_decodes(struct pciem_bar *bar)
