@@ -33,7 +33,9 @@ static int call_create_device(struct pciem_file *pf, void *argp)
 	mutex_unlock(&pf->lock);
 
 	mutex_lock(&slot->lock);
-	if (slot->state != PCIEM_STATE_NEW || test_bit(0, &slot->removing))
+	if (slot->state == PCIEM_STATE_REMOVED || test_bit(0, &slot->removing))
+		err = -ENODEV;
+	else if (slot->state != PCIEM_STATE_NEW)
 		err = -EBUSY;
 	else if (slot->attach != attach)
 		err = -EINVAL;

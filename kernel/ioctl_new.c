@@ -264,7 +264,8 @@ static int call_mark(struct pciem_slot *slot, void *argp)
 	txn.data = text;
 	pciem_stream_emit(slot, &txn);
 	kfree(text);
-	return 0;
+	/* It has no number if the stream has ended. */
+	return txn.rec.seq ? 0 : -ENODEV;
 }
 
 int pciem_call_dma_maps(struct pciem_slot *slot, void *argp)
@@ -295,6 +296,8 @@ static int call_aer_inject(struct pciem_slot *slot, void *argp)
 
 static int call_seq_start(struct pciem_slot *slot, void *argp)
 {
+	if (slot->state == PCIEM_STATE_REMOVED)
+		return -ENODEV;
 	if (slot->state > PCIEM_STATE_REGISTERED || slot->seq || READ_ONCE(slot->injector.nr))
 		return -EBUSY;
 	return pciem_seq_start(slot, argp);

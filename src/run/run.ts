@@ -108,9 +108,18 @@ async function bringUp(host: ModelHost, request: RunRequest): Promise<ReadyDevic
   return { slot: host.slot.id, bdf, driver: bound, block: blockDevices(bdf)[0] ?? null, tty: terminals(bdf)[0] ?? null, net: functions.flatMap((one) => networkInterfaces(one.bdf)) }
 }
 
+/** A device that the command has had pulled out has no stream any more to put a mark into. */
+function mark(host: ModelHost, text: string): void {
+  try {
+    host.slot.mark(text)
+  } catch (error) {
+    if ((error as PciemError).code !== 'ENODEV') throw error
+  }
+}
+
 async function withMarks(host: ModelHost, command: readonly string[], quiet?: boolean): Promise<number> {
-  host.slot.mark('cmd-start')
+  mark(host, 'cmd-start')
   const status = await runWithTerminal(command, deviceEnvironment(host.slot), quiet)
-  host.slot.mark(`cmd-exit ${status}`)
+  mark(host, `cmd-exit ${status}`)
   return status
 }

@@ -376,7 +376,11 @@ static void removed(int fd)
 	struct pciem_remove remove = { .size = sizeof(remove) };
 	struct pciem_dma dma = { .length = 4, .flags = 1, .user_addr = (uintptr_t)&dma };
 	struct pciem_add_bar bar = { .bar_index = 2, .size = 4096 };
+	struct pciem_create_device create = { .func = 1 };
+	struct pciem_mark mark = { .size = sizeof(mark), .length = 4, .text = (uintptr_t)"late" };
+	struct pciem_seq_start seq = { .size = sizeof(seq), .window = 64 };
 
+	CHECK(!ioctl(fd, PCIEM_MARK, &mark), "a mark");
 	CHECK(!ioctl(fd, PCIEM_REMOVE, &remove), "orderly");
 	CHECK(!ioctl(fd, PCIEM_REMOVE, &remove), "again");
 	CHECK(card_info(fd).state == PCIEM_STATE_REMOVED, "INFO says so");
@@ -384,6 +388,9 @@ static void removed(int fd)
 	REFUSED(ENODEV, ioctl(fd, PCIEM_START));
 	REFUSED(ENODEV, ioctl(fd, PCIEM_REGISTER));
 	REFUSED(ENODEV, ioctl(fd, PCIEM_ADD_BAR, &bar));
+	REFUSED(ENODEV, ioctl(fd, PCIEM_CREATE_DEVICE, &create));
+	REFUSED(ENODEV, ioctl(fd, PCIEM_MARK, &mark));
+	REFUSED(ENODEV, ioctl(fd, PCIEM_SEQ_START, &seq));
 	REFUSED(ENODEV, monitor_create(fd, PCIEM_SLOT_OWN, 0, 1 << 20, 0));
 }
 

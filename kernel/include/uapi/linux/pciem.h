@@ -11,7 +11,8 @@
  *
  * DOC: what an errno means, for every call
  *  EINVAL      a field is out of its range, or a reserved field is not zero
- *  E2BIG       the structure is longer than this kernel's, with a nonzero tail
+ *  E2BIG       the structure is longer than this kernel's, with a nonzero tail, or
+ *              than 4 KiB
  *  EFAULT      a pointer does not point at memory of the caller
  *  ENOENT      the function, BAR, capability, slot or step does not exist
  *  EBUSY       the slot's state does not allow it (too early or too late)
@@ -378,8 +379,9 @@ struct pciem_slot_info {
  * Config space of one function, as bytes. VALUE reads and writes the registers
  * themselves, past their masks and without a transaction; WRITABLE has a one for
  * each bit that the driver's writes change; W1C for each bit that writing a one
- * clears. Masks may be changed in state NEW only. RESET, which can only be read, is
- * VALUE as it was at REGISTER (EBUSY before).
+ * clears. Masks may be changed in state NEW only. RESET, which can only be read
+ * (EPERM), is VALUE as it was at REGISTER (EBUSY before). EPERM also: SET on a
+ * monitor's descriptor.
  */
 #define PCIEM_CONFIG_VALUE	0
 #define PCIEM_CONFIG_WRITABLE	1
