@@ -202,7 +202,7 @@ void pciem_mem_write(u8 *at, u8 width, u64 value);
 u64 pciem_registers_load(struct pciem_bar *bar, u64 offset, u8 width, u64 *rose);
 void pciem_registers_store(struct pciem_bar *bar, u64 offset, u8 width, u64 value, u64 *rose);
 void pciem_registers_send(struct pciem_bar *bar, u64 rose, u64 cause);
-void pciem_registers_quiesce(void);	/* nobody sends any more, for slots that are REMOVED */
+void pciem_registers_quiesce(struct pciem_slot *slot);	/* nobody sends any more, of a slot that is REMOVED */
 bool pciem_registers_intx(const struct pciem_func *f);	/* whether a status register holds its line; stream->lock, or a look that is taken again under it */
 int pciem_registers_set(struct pciem_bar *bar, const struct pciem_bar_register *arg);	/* slot->lock */
 int pciem_registers_set_interrupt(struct pciem_bar *bar, const struct pciem_bar_interrupt *arg);	/* slot->lock */
@@ -387,6 +387,7 @@ struct pciem_slot {
 	unsigned long removing;				/* bit 0: remove_work has been queued */
 	struct completion removed;			/* remove_work has run */
 	struct rw_semaphore calls;			/* read: owner calls that use vectors or mappings */
+	atomic_t sending;				/* how many send an interrupt that registers.c has seen */
 	spinlock_t irqfd_lock;				/* irqfds; irqs off, inside an eventfd's wait queue lock */
 	struct list_head irqfds;
 	u32 domain, bus, device;			/* where host.c put the functions; ~0 before REGISTER */

@@ -13,11 +13,9 @@
  * pciem_registers_quiesce() until nobody does, before vectors are freed.
  */
 #include <linux/slab.h>
-#include <linux/srcu.h>
+#include <linux/wait_bit.h>
 
 #include "registers.h"
-
-DEFINE_STATIC_SRCU(sending);
 
 /* ---------------------------------------------------------------- plain memory */
 
@@ -101,7 +99,6 @@ void pciem_registers_send(struct pciem_bar *bar, u64 rose, u64 cause)
 	unsigned long flags;
 	unsigned int i, nr = 0;
 	bool level = false;
-	int srcu;
 
 	if (!rose)
 		return;
@@ -118,19 +115,24 @@ void pciem_registers_send(struct pciem_bar *bar, u64 rose, u64 cause)
 	}
 	raw_spin_unlock_irqrestore(&s->lock, flags);
 
-	srcu = srcu_read_lock(&sending);
+	atomic_inc(&f->slot->sending);
+	/* Pairs with pciem_registers_quiesce(): it waits for us, or we see that the slot is removed. */
+	smp_mb__after_atomic();
 	if (pciem_slot_state(f->slot) != PCIEM_STATE_REMOVED) {
 		for (i = 0; i < nr; i++)
 			pciem_irq_inject(f, vector[i], cause);
 		if (level)
 			pciem_intx_follow(f, cause);
 	}
-	srcu_read_unlock(&sending, srcu);
+	if (atomic_dec_and_test(&f->slot->sending))
+		wake_up_var(&f->slot->sending);
 }
 
-void pciem_registers_quiesce(void)
+void pciem_registers_quiesce(struct pciem_slot *slot)
 {
-	synchronize_srcu_expedited(&sending);
+	/* Pairs with pciem_registers_send(). */
+	smp_mb();
+	wait_var_event(&slot->sending, !atomic_read(&slot->sending));
 }
 
 /* ------------------------------------------------------------------- the accesses */

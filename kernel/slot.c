@@ -111,7 +111,7 @@ void pciem_slot_quiesce(struct pciem_slot *slot)
 	mutex_unlock(&slot->lock);
 	down_write(&slot->calls);
 	up_write(&slot->calls);
-	pciem_registers_quiesce();
+	pciem_registers_quiesce(slot);
 	pciem_watch_drop(slot);
 	pciem_irqfd_release(slot);
 	pciem_seq_stop(slot);
