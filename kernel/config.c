@@ -161,6 +161,7 @@ void pciem_config_reset(struct pciem_func *f, u64 kind, u64 cause)
 		return;
 	pciem_stream_emit(f->slot, &txn);
 	pciem_irq_reset(f);
+	pciem_registers_reset(f);
 }
 
 /* ---------------------------------------------------------- the driver's accesses */

@@ -203,6 +203,7 @@ u64 pciem_registers_load(struct pciem_bar *bar, u64 offset, u8 width, u64 *rose)
 void pciem_registers_store(struct pciem_bar *bar, u64 offset, u8 width, u64 value, u64 *rose);
 void pciem_registers_send(struct pciem_bar *bar, u64 rose, u64 cause);
 void pciem_registers_quiesce(struct pciem_slot *slot);	/* nobody sends any more, of a slot that is REMOVED */
+void pciem_registers_reset(struct pciem_func *f);	/* after pciem_irq_reset(); any context */
 bool pciem_registers_intx(const struct pciem_func *f);	/* whether a status register holds its line; stream->lock, or a look that is taken again under it */
 int pciem_registers_set(struct pciem_bar *bar, const struct pciem_bar_register *arg);	/* slot->lock */
 int pciem_registers_set_interrupt(struct pciem_bar *bar, const struct pciem_bar_interrupt *arg);	/* slot->lock */

@@ -87,6 +87,21 @@ bool pciem_registers_intx(const struct pciem_func *f)
 	return false;
 }
 
+/* A reset has lowered the function's line: a cause that is still there raises it anew when it is looked at. */
+void pciem_registers_reset(struct pciem_func *f)
+{
+	struct pciem_stream *s = &f->slot->stream;
+	unsigned long flags;
+	unsigned int b, i;
+
+	raw_spin_lock_irqsave(&s->lock, flags);
+	for (b = 0; b < ARRAY_SIZE(f->bar); b++)
+		for (i = 0; f->bar[b].registers && i < PCIEM_MAX_INTERRUPTS; i++)
+			if (f->bar[b].registers->interrupt[i].intx)
+				WRITE_ONCE(f->bar[b].registers->interrupt[i].pending, 0);
+	raw_spin_unlock_irqrestore(&s->lock, flags);
+}
+
 /*
  * Sends what look_at_interrupts() returned. Any context but NMI, no lock held. A
  * vector that the driver has not enabled is nobody's: the message goes nowhere.

@@ -1014,7 +1014,8 @@ struct pciem_bar_register {
  * an access of the driver, or by PCIEM_BAR_UPDATE. With INTX the function's INTx level is
  * high for as long as any bit of it is one, beside what PCIEM_INTX says: a driver's access
  * that ends it has lowered the line when it is through. Without a pin nobody hears of it.
- * What the owner writes through its own mapping is seen at the next of these.
+ * What the owner writes through its own mapping is seen at the next of these, and so is
+ * what still holds a level that a reset has lowered.
  */
 #define PCIEM_INTERRUPT_ALWAYS	1	/* flags: there is no enable register */
 #define PCIEM_INTERRUPT_INTX	2	/* flags: a level; vector is 0 */
