@@ -101,8 +101,11 @@ int pciem_bar_add(struct pciem_func *f, u32 index, u32 flags, u64 size)
 	if (err)
 		return err;
 	ranges = kzalloc(struct_size(ranges, range, 1), GFP_KERNEL_ACCOUNT);
-	/* Charged to the owner's memory cgroup, and present from the start: a trap cannot allocate. */
-	mem = __vmalloc(PAGE_ALIGN(size), GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN);
+	/*
+	 * Charged to the owner's memory cgroup, and present from the start: a trap cannot allocate.
+	 * Too large a BAR is the caller's mistake: nobody shall be killed for it.
+	 */
+	mem = __vmalloc(PAGE_ALIGN(size), GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN | __GFP_RETRY_MAYFAIL);
 	if (!ranges || !mem) {
 		kfree(ranges);
 		vfree(mem);

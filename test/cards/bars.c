@@ -3,6 +3,9 @@
  * Kinds of BARs: where they come to lie, what the bus says of them, what userspace maps
  * and reads of them by sysfs; and that all of it is given back.
  */
+#include <sys/mount.h>
+#include <sys/stat.h>
+
 #include "card.h"
 
 #define FLAG_64		4U
@@ -235,6 +238,40 @@ static void refused(void)
 	close(fd);
 }
 
+#define GROUPS	"/tmp/pciem-bars"
+
+static int group_put(const char *file, const char *text)
+{
+	int fd = open(file, O_WRONLY | O_CLOEXEC), ok;
+
+	ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+	close(fd);
+	return ok ? 0 : -1;
+}
+
+/* More than the memory cgroup has: refused, and nobody is killed. */
+static void too_large(void)
+{
+	int status, fd;
+	pid_t pid;
+
+	CHECK(!mkdir(GROUPS, 0700) && !mount("pciem", GROUPS, "cgroup2", 0, NULL), "cgroups");
+	CHECK(!group_put(GROUPS "/cgroup.subtree_control", "+memory") && !mkdir(GROUPS "/bars", 0700), "a group");
+	CHECK(!group_put(GROUPS "/bars/memory.max", "16M"), "its limit");
+	pid = fork();
+	if (!pid) {
+		card_failures = 0;
+		CHECK(!group_put(GROUPS "/bars/cgroup.procs", "0"), "in the group");
+		fd = create();
+		REFUSED(ENOMEM, add_bar(fd, (struct kind){ 0, 0, 64 << 20 }));
+		CHECK(!add_bar(fd, (struct kind){ 0, 0, 1 << 20 }), "one that is not");
+		_exit(card_failures);
+	}
+	waitpid(pid, &status, 0);
+	CHECK(WIFEXITED(status) && !WEXITSTATUS(status), "status %#x", status);
+	CHECK(!rmdir(GROUPS "/bars") && !umount(GROUPS) && !rmdir(GROUPS), "cleared away");
+}
+
 /* An image as a BIOS looks for it: 55 aa, its length, and a data structure that says it is the last. */
 static void fill_rom(uint8_t *rom)
 {
@@ -404,6 +441,7 @@ int main(void)
 {
 	traced_late();
 	refused();
+	too_large();
 	six_at_once();
 	wide_ones();
 	expansion_rom();
