@@ -263,9 +263,9 @@ struct pciem_set_watchpoint {
 
 #define PCIEM_EVENT_MMIO_READ		1	/* already answered */
 #define PCIEM_EVENT_MMIO_WRITE		2
-#define PCIEM_EVENT_CONFIG_READ		3
+#define PCIEM_EVENT_CONFIG_READ		3	/* not sent: a number of existing cards */
 #define PCIEM_EVENT_CONFIG_WRITE	4
-#define PCIEM_EVENT_MSI_ACK		5
+#define PCIEM_EVENT_MSI_ACK		5	/* not sent, likewise */
 #define PCIEM_EVENT_RESET		6
 #define PCIEM_EVENT_MMIO_READ_REQUEST	16	/* the driver waits: write() a pciem_response */
 #define PCIEM_EVENT_BIND		17
