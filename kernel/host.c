@@ -8,7 +8,8 @@
  * A pci_dev may outlive its removal for as long as somebody holds it, so the bridge
  * is reference-counted, and the slot and the module stay until it is gone.
  *
- * Locking in this file: the PCI core's rescan/remove lock for bridge->bus.
+ * Locking in this file: the PCI core's rescan/remove lock for bridge->bus, and bus_lock
+ * around our own uses of that.
  */
 #include <linux/idr.h>
 #include <linux/module.h>
@@ -24,6 +25,12 @@
 
 static DEFINE_IDA(domains);
 static struct workqueue_struct *bridge_wq;
+
+/*
+ * The rescan/remove lock cannot be waited for killably, and a probe() that holds it may
+ * wait for an answer of the very process whose REGISTER waits for it: that has to be killable.
+ */
+static DEFINE_MUTEX(bus_lock);
 
 /* ------------------------------------------------------------------- bridge lifetime */
 
@@ -296,7 +303,8 @@ static int own_bus(struct pciem_bridge *b)
 	return 0;
 }
 
-int pciem_bus_register(struct pciem_slot *slot)
+/* bus_lock */
+static int register_locked(struct pciem_slot *slot)
 {
 	struct pciem_bridge *b;
 	int err;
@@ -324,6 +332,17 @@ int pciem_bus_register(struct pciem_slot *slot)
 	return err;
 }
 
+int pciem_bus_register(struct pciem_slot *slot)
+{
+	int err = mutex_lock_killable(&bus_lock);
+
+	if (err)
+		return err;
+	err = register_locked(slot);
+	mutex_unlock(&bus_lock);
+	return err;
+}
+
 /* A rescan may have added it since it was registered; a driver that looked at it then may have found nothing yet. */
 static void offer_again(struct pciem_slot *slot)
 {
@@ -339,6 +358,7 @@ void pciem_bus_start(struct pciem_slot *slot)
 {
 	struct pciem_bridge *b = slot->bridge;
 
+	mutex_lock(&bus_lock);
 	pci_lock_rescan_remove();
 	if (b && b->bus) {
 		offer_again(slot);
@@ -348,6 +368,7 @@ void pciem_bus_start(struct pciem_slot *slot)
 			pci_bus_add_devices(b->bus);
 	}
 	pci_unlock_rescan_remove();
+	mutex_unlock(&bus_lock);
 }
 
 void pciem_bus_remove(struct pciem_slot *slot)
@@ -357,7 +378,9 @@ void pciem_bus_remove(struct pciem_slot *slot)
 	/* It may have vanished since slot_remove_work() looked. */
 	if (READ_ONCE(slot->gone))
 		pciem_bus_disconnect(slot);
+	mutex_lock(&bus_lock);
 	bridge_unplug(slot->bridge);
+	mutex_unlock(&bus_lock);
 	/* What DMA and interrupts need goes next. */
 	pciem_slot_quiesce(slot);
 	bridge_drop(slot);

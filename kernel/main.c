@@ -37,6 +37,20 @@ static int main_open(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/*
+ * The last descriptor goes. A process that dies flushes all its files before it releases
+ * any: none of its devices may be waited for in a release while another one, whose release
+ * would come later, still waits for an answer.
+ */
+static int main_flush(struct file *file, fl_owner_t id)
+{
+	struct pciem_slot *slot = pciem_file_slot(file->private_data);
+
+	if (slot && file_count(file) == 1)
+		pciem_slot_remove(slot, true);
+	return 0;
+}
+
 static int main_release(struct inode *inode, struct file *file)
 {
 	struct pciem_file *pf = file->private_data;
@@ -90,6 +104,7 @@ static __poll_t main_poll(struct file *file, struct poll_table_struct *wait)
 static const struct file_operations main_fops = {
 	.owner = THIS_MODULE,
 	.open = main_open,
+	.flush = main_flush,
 	.release = main_release,
 	.write = main_write,
 	.mmap = main_mmap,

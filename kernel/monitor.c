@@ -5,9 +5,10 @@
  * may write its position and nothing else; that position is only ever subtracted
  * and compared, and indexes are masked by the kernel's own size.
  *
- * Locking in this file: all fields that change are under stream->lock; a monitor that
- * waits for the next slot is under waiting_lock, which nests outside. A monitor is
- * freed an RCU grace period after it was taken off the list.
+ * Locking in this file: all fields that change are under stream->lock, but for lossy,
+ * which is set without when the reader goes; a monitor that waits for the next slot is
+ * under waiting_lock, which nests outside. A monitor is freed an RCU grace period after
+ * it was taken off the list.
  */
 #include <linux/anon_inodes.h>
 #include <linux/fs.h>
@@ -55,7 +56,7 @@ enum pciem_room pciem_monitor_room(struct pciem_monitor *m, u32 len, bool may_sl
 		len += RESERVE(m->size);
 	if (m->size - used >= len)
 		return PCIEM_ROOM;
-	return m->lossy || m->given_up ? PCIEM_ROOM_NEVER : PCIEM_ROOM_WAIT;
+	return READ_ONCE(m->lossy) || m->given_up ? PCIEM_ROOM_NEVER : PCIEM_ROOM_WAIT;
 }
 
 void pciem_monitor_give_up(struct pciem_monitor *m)
@@ -291,6 +292,16 @@ static void monitor_detach(struct pciem_monitor *m)
 	pciem_slot_put(slot);
 }
 
+/* The last descriptor goes, or the reader dies: nobody waits for it to make room. */
+static int monitor_fop_flush(struct file *file, fl_owner_t id)
+{
+	struct pciem_monitor *m = file->private_data;
+
+	if (file_count(file) == 1)
+		WRITE_ONCE(m->lossy, true);
+	return 0;
+}
+
 static int monitor_fop_release(struct inode *inode, struct file *file)
 {
 	monitor_detach(file->private_data);
@@ -310,6 +321,7 @@ static const struct file_operations monitor_fops = {
 	.compat_ioctl = compat_ptr_ioctl,
 	.mmap = monitor_fop_mmap,
 	.poll = monitor_fop_poll,
+	.flush = monitor_fop_flush,
 	.release = monitor_fop_release,
 	.llseek = noop_llseek,
 };

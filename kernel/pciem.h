@@ -6,6 +6,7 @@
  *
  * Locks, outermost first:
  *   slot->lock		mutex: state changes and everything that describes the device
+ *   bus_lock		mutex of host.c, around its uses of the next one
  *   pci rescan/remove	taken under slot->lock by host.c only. The driver's probe()
  *			and remove() run under it and may wait for the owner, so no
  *			owner call that such a wait needs (respond, DMA, INJECT_IRQ,

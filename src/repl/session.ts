@@ -170,6 +170,14 @@ export class Session {
   /** Every device off the bus; the first failure is thrown when all are gone. */
   async close(): Promise<void> {
     const failures: unknown[] = []
+    // All of them first: a driver at a break of one may hold the bus that the removal of another waits for.
+    for (const device of this.devices) {
+      try {
+        device.player.release()
+      } catch (error) {
+        failures.push(error)
+      }
+    }
     for (const device of [...this.devices].reverse()) await this.remove(device).catch((error: unknown) => failures.push(error))
     if (failures.length > 0) throw failures[0]
   }

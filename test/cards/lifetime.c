@@ -131,6 +131,75 @@ static void killed(void)
 	close(info[1]);
 }
 
+enum two { IN_ORDER, SWAPPED, WAITING };
+
+/* The driver of one device is held in its probe, with the bus; the other one is registered, or waits to be. */
+static void own_two(enum two kind, int to)
+{
+	int fds[2] = { card_open(), card_open() };
+	int held = fds[kind == SWAPPED], other = fds[kind != SWAPPED];
+	unsigned int numbers[2];
+	struct pciem_event ev = { 0 };
+	struct card_ring r;
+
+	card_describe(held);
+	card_describe(other);
+	numbers[0] = card_info(held).slot;
+	numbers[1] = card_info(other).slot;
+	ring_map(&r, held, PCIEM_RING_ENTRIES);
+	if (card_policy(held, 0, 0x1000, PCIEM_BAR_SYNC, PCIEM_TRACE_HOLD))
+		card_die("HOLD");
+	if (kind != WAITING)
+		card_register(other);
+	card_register(held);
+	if (ioctl(held, PCIEM_START))
+		card_die("START");
+	while (ev.type != PCIEM_EVENT_MMIO_READ_REQUEST && ring_next(&r, &ev, 20000))
+		;
+	if (write(to, numbers, sizeof(numbers)) < 0)
+		_exit(1);
+	if (kind == WAITING)
+		card_register(other);
+	for (;;)
+		pause();
+}
+
+static int slot_is_there(unsigned int number)
+{
+	struct pciem_slot_info info = { .size = sizeof(info), .slot = number };
+	int fd = card_open(), there;
+
+	there = !ioctl(fd, PCIEM_SLOT_INFO, &info) && info.slot == number;
+	close(fd);
+	return there;
+}
+
+/* Neither of a dying process's devices waits for the other one. */
+static void killed_with_two(enum two kind)
+{
+	int numbers[2], pipes[2], status = 0, i;
+	pid_t pid, gone = 0;
+
+	if (pipe(pipes))
+		card_die("pipe");
+	pid = fork();
+	if (!pid)
+		own_two(kind, pipes[1]);
+	if (read(pipes[0], numbers, sizeof(numbers)) != sizeof(numbers))
+		card_die("the child");
+	msleep(300);
+	CHECK(slot_is_there(numbers[0]) && slot_is_there(numbers[1]), "%d: asking waits for neither", kind);
+	kill(pid, SIGKILL);
+	for (i = 0; i < 2000 && !gone; i++) {
+		gone = waitpid(pid, &status, WNOHANG);
+		msleep(10);
+	}
+	CHECK(gone == pid && WIFSIGNALED(status), "%d: killed, and gone soon", kind);
+	CHECK(!slot_is_there(numbers[0]) && !slot_is_there(numbers[1]), "%d: and its devices", kind);
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
 static void removal(uint32_t flags)
 {
 	struct pciem_remove arg = { .size = sizeof(arg), .flags = flags };
@@ -163,6 +232,9 @@ int main(void)
 		close_in_order(i);
 	forked();
 	killed();
+	killed_with_two(IN_ORDER);
+	killed_with_two(SWAPPED);
+	killed_with_two(WAITING);
 	removal(0);
 	removal(PCIEM_REMOVE_SURPRISE);
 	return card_done("lifetime");
