@@ -109,7 +109,8 @@ void pciem_registers_reset(struct pciem_func *f)
 void pciem_registers_send(struct pciem_bar *bar, u64 rose, u64 cause)
 {
 	struct pciem_func *f = bar->func;
-	struct pciem_stream *s = &f->slot->stream;
+	struct pciem_slot *slot = f->slot;
+	struct pciem_stream *s = &slot->stream;
 	u32 vector[PCIEM_MAX_INTERRUPTS];
 	unsigned long flags;
 	unsigned int i, nr = 0;
@@ -130,17 +131,18 @@ void pciem_registers_send(struct pciem_bar *bar, u64 rose, u64 cause)
 	}
 	raw_spin_unlock_irqrestore(&s->lock, flags);
 
-	atomic_inc(&f->slot->sending);
+	atomic_inc(&slot->sending);
 	/* Pairs with pciem_registers_quiesce(): it waits for us, or we see that the slot is removed. */
 	smp_mb__after_atomic();
-	if (pciem_slot_state(f->slot) != PCIEM_STATE_REMOVED) {
+	if (pciem_slot_state(slot) != PCIEM_STATE_REMOVED) {
 		for (i = 0; i < nr; i++)
 			pciem_irq_inject(f, vector[i], cause);
 		if (level)
 			pciem_intx_follow(f, cause);
 	}
-	if (atomic_dec_and_test(&f->slot->sending))
-		wake_up_var(&f->slot->sending);
+	/* From here on f and slot may be gone: their address is all that the wakeup needs. */
+	if (atomic_dec_and_test(&slot->sending))
+		wake_up_var(&slot->sending);
 }
 
 void pciem_registers_quiesce(struct pciem_slot *slot)
