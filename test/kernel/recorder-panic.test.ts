@@ -24,8 +24,10 @@ for (const point of guestPoints()) {
       const path = join(folder, 'panic.pciem')
       const command = [
         'yes "written before the panic" | dd of=$PCIEM_BLOCK bs=4k count=1 iflag=fullblock oflag=direct 2>/dev/null',
-        'sleep 1',
-        'dd if=$PCIEM_BLOCK of=/dev/null bs=64k iflag=direct 2>/dev/null & sleep 0.5',
+        // What is written cannot be compressed: as the trace has grown by so much, some rounds are in it whole.
+        'round() { dd if=/dev/urandom of=$PCIEM_BLOCK bs=64k seek=1 count=16 oflag=direct; dd if=$PCIEM_BLOCK of=/dev/null bs=64k skip=1 count=16 iflag=direct; }',
+        'while round 2>/dev/null; do :; done &',
+        `until [ $(stat -c %s ${path}) -gt ${4 << 20} ]; do sleep 0.1; done`,
         'echo c >/proc/sysrq-trigger',
       ]
       const vm = await bootVm({ ...point, memory: '2G', work: projectRoot })
@@ -51,7 +53,7 @@ for (const point of guestPoints()) {
       const vm = await bootVm({ ...point, work: projectRoot })
       await vm.run(['insmod', join(projectRoot, 'build', `drivers-${vm.kernel.release}`, 'pciem_test', 'pciem_test.ko')])
       // The driver died holding its lock, so its device's end is not waited for.
-      const { status } = await vm.run(['sh', '-c', `bin/pciem run edu -- sh -c "$RECORDING; echo >${folder}/ended" & until [ -e ${folder}/ended ]; do sleep 0.2; done`], { env: { RECORDING: recording }, timeout: 120_000 })
+      const { status } = await vm.run(['sh', '-c', `bin/pciem run edu -- sh -c "$RECORDING; echo >${folder}/ended" & until [ -e ${folder}/ended ]; do sleep 0.2; done`], { env: { RECORDING: recording }, timeout: 300_000 })
       expect(status).toBe(0)
       await vm.close()
 
