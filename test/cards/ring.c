@@ -69,7 +69,8 @@ static void back_pressure(int fd, struct card_ring *r, int cmd)
 
 	burst_cmd = cmd;
 	pthread_create(&t, NULL, burst, (void *)600);
-	msleep(300);
+	for (i = 0; i < 2000 && ((*r->tail - *r->head) & 255) != 255; i++)
+		msleep(10);
 	CHECK(((*r->tail - *r->head) & 255) == 255, "full at 255");
 	for (i = 0; i < 600 && ring_next(r, &ev, 5000); i++)
 		if (ev.data != i)
