@@ -18,7 +18,7 @@ await claim.keeping('a probe is recorded, to be played again', async () => {
   const monitor = slot.monitor({ ringSize: 1 << 20 })
   slot.onEvent((event) => event.type === 'mmio-read-request' && answer(event))
   slot.start()
-  assert.equal(await fn.waitForDriver(10_000), 'pciem_test')
+  assert.equal(await fn.waitForDriver(60_000), 'pciem_test')
   image = { value: fn.config.bytes(), writable: fn.config.bytes('writable'), w1c: fn.config.bytes('w1c') }
   await slot.remove()
   drainInto(records, monitor)
@@ -57,7 +57,7 @@ await claim.keeping('the sequencer plays the device by itself, from a whole conf
   const mark = { ...steps[0], op: uapi.PCIEM_SEQ_DO_MARK, index: steps.at(-1).index + 1n, value: 99n, addr: 0n, mask: 0n }
   assert.equal(slot.pushSteps([...steps, mark], true), true)
   slot.start()
-  assert.equal(await fn.waitForDriver(10_000), 'pciem_test')
+  assert.equal(await fn.waitForDriver(60_000), 'pciem_test')
   await until('the end of the sequence', () => seen.some((event) => event.type === 'seq-done'))
   const status = slot.sequencerStatus()
   assert.deepEqual([status.state, status.matched, status.pending, status.divergence], ['done', BigInt(steps.length), 0n, undefined])
