@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The ways in which a guest, its launcher or its QEMU come to an end from outside.
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -89,8 +89,10 @@ describe('pciem vm', () => {
     expect(status).toBe(9)
   })
 
-  test('ends a guest that hangs', async () => {
+  test('ends a guest that hangs, but not one that we did not listen to', async () => {
     const guest = await bootVm({ module: false, smp: 1, silenceSeconds: 3 })
+    execFileSync('sleep', ['5'])
+    expect(await guest.run('echo up')).toMatchObject({ status: 0, stdout: 'up\n' })
     const hung = guest.run('sleep 60')
     process.kill(guest.link.pid ?? 0, 'SIGSTOP')
     await expect(hung).rejects.toMatchObject({ exitCode: 70, message: expect.stringMatching(/^the guest hangs: no sign of life for \d+ s$/) as string })
