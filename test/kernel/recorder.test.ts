@@ -148,7 +148,7 @@ onEachGuest('pciem record', (guest) => {
   })
 
   it("records a C card that is created later from its first transaction on, as it was described, and its driver's probe", async () => {
-    const { status, stderr } = await guest.run(script('$P record --next -o $T/n.pciem -- sh -c "build/cards/live & sleep 3; kill \\$!; wait; exit 5"'))
+    const { status, stderr } = await guest.run(script('$P record --next -o $T/n.pciem -- sh -c "build/cards/live >$T/slot & until [ -s $T/slot ] && [ -s $T/n.pciem ]; do sleep 0.1; done; sleep 1; kill \\$!; wait; exit 5"'))
     expect(stderr).toMatch(/n\.pciem: \d+ events, .*, lost 0, .*, ended: removed/)
     expect(status).toBe(5)
     const { whole, header, events, marks } = look('n')
