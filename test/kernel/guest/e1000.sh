@@ -48,6 +48,15 @@ counter() { # NAMESPACE INTERFACE NAME
 	ip netns exec "$1" cat "/sys/class/net/$2/statistics/$3"
 }
 
+known() { # NAMESPACE INTERFACE ADDRESS ITS-NAMESPACE ITS-INTERFACE
+	ip -n "$1" neigh replace "$3" dev "$2" nud permanent lladdr "$(ip netns exec "$4" cat "/sys/class/net/$5/address")"
+}
+
+agree() { # what was sent has been received
+	[ "$(counter pciem-left "$left" tx_packets)" = "$(counter pciem-right "$right" rx_packets)" ] &&
+		[ "$(counter pciem-right "$right" tx_packets)" = "$(counter pciem-left "$left" rx_packets)" ]
+}
+
 trap down EXIT
 up pciem-left "$left" 10.71.0.1
 up pciem-right "$right" 10.71.0.2
@@ -55,10 +64,16 @@ carrier pciem-left "$left"
 carrier pciem-right "$right"
 echo "speed $(ip netns exec pciem-left cat "/sys/class/net/$left/speed") $(ip netns exec pciem-left cat "/sys/class/net/$left/duplex")"
 ip netns exec pciem-left ping -c 5 -i 0.2 -W 10 10.71.0.2 | grep received
+# Who that is is known now; nobody asks again while the counters are read.
+known pciem-left "$left" 10.71.0.2 pciem-right "$right"
+known pciem-right "$right" 10.71.0.1 pciem-left "$left"
 transfer pciem-left pciem-right 10.71.0.2 "$count"
 transfer pciem-right pciem-left 10.71.0.1 "$back"
-# The driver reads the card's counters every two seconds.
-sleep 3
+# Each driver reads its card's counters every two seconds.
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+	sleep 3
+	agree && break
+done
 for name in rx_packets tx_packets rx_errors tx_errors rx_dropped rx_missed_errors rx_crc_errors; do
 	echo "$name $(counter pciem-left "$left" $name) $(counter pciem-right "$right" $name)"
 done
