@@ -101,6 +101,7 @@ static void some_of_them(void)
 static void msi_masks(void)
 {
 	struct device d;
+	int i;
 
 	CHECK(!bare(&d, 3, 1, 1), "8, maskable");
 	device_start(&d);
@@ -108,7 +109,8 @@ static void msi_masks(void)
 	/* The core masks a disabled interrupt when one comes. */
 	driver_command(d.cmd[0], "irq mask 3");
 	CHECK(!inject(d.fd, 3), "the first one finds it disabled");
-	msleep(100);
+	for (i = 0; i < 2000 && config_get(d.fd, 0, CAP_AT + 16) != 8; i++)
+		msleep(10);
 	CHECK(config_get(d.fd, 0, CAP_AT + 16) == 8, "mask bits: %#x", config_get(d.fd, 0, CAP_AT + 16));
 	CHECK(!inject(d.fd, 3) && !inject(d.fd, 3), "masked");
 	CHECK(config_get(d.fd, 0, CAP_AT + 20) == 8, "pending bits: %#x", config_get(d.fd, 0, CAP_AT + 20));
@@ -168,8 +170,9 @@ static void moved(struct device *d)
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		return;
 	driver_command(d->cmd[0], "irq affinity 1 1");
+	before = irq_count(d->cmd[0], 1);
 	inject(d->fd, 1);			/* the move takes effect with an interrupt */
-	msleep(100);
+	settles(d->cmd[0], 1, before + 1);
 	before = irq_cpu(d->cmd[0], 1, 1);
 	for (i = 1; i <= 20; i++) {
 		inject(d->fd, 1);
@@ -200,6 +203,17 @@ static void *load_run(void *arg)
 	return NULL;
 }
 
+/* On all vectors. */
+static long arrived(struct device *d, int nr)
+{
+	long sum = 0;
+	int i;
+
+	for (i = 0; i < nr; i++)
+		sum += irq_count(d->cmd[0], i);
+	return sum;
+}
+
 static void load(struct device *d, int nr)
 {
 	struct load loads[8];
@@ -213,12 +227,13 @@ static void load(struct device *d, int nr)
 	}
 	for (i = 0; i < nr; i++)
 		pthread_join(loads[i].thread, NULL);
+	do {
+		came = arrived(d, nr);
+		msleep(500);
+	} while (arrived(d, nr) != came);
 	for (i = 0; i < nr; i++) {
 		CHECK(loads[i].sent == ROUNDS, "vector %d: %ld", i, loads[i].sent);
-		do {
-			last = irq_count(d->cmd[0], i);
-			msleep(50);
-		} while (irq_count(d->cmd[0], i) != last);
+		last = irq_count(d->cmd[0], i);
 		came = last - first[i];
 		CHECK(came >= 1 && came <= ROUNDS, "vector %d: %ld of %d", i, came, ROUNDS);
 		inject(d->fd, i);
