@@ -130,6 +130,15 @@ static inline void msleep(unsigned int ms)
 	nanosleep(&ts, NULL);
 }
 
+/* Of a clock that only goes on. */
+static inline long now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
 /* ---------------------------------------------------------------- the driver */
 
 /* Its command file, once it has bound; -1 after 20 s. */

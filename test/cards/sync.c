@@ -71,13 +71,23 @@ static void timeout(int fd, int cmd)
 	CHECK(driver_read(cmd, REG, 4) == 1, "the next is answered");
 }
 
+/* How long a driver waits for an answer. */
+static void patience(const char *ms)
+{
+	int fd = open("/sys/module/pciem/parameters/sync_sleep_ms", O_WRONLY);
+
+	if (fd < 0 || write(fd, ms, strlen(ms)) < 0)
+		card_die("sync_sleep_ms");
+	close(fd);
+}
+
 /* A child owns a device and is killed while the driver waits for it. */
 static void killed_owner(void)
 {
 	char path[96];
-	struct timespec a, b;
 	int pipes[2], cmd, status;
 	unsigned int domain;
+	long start;
 	uint64_t value;
 	pid_t pid, killer;
 
@@ -107,11 +117,10 @@ static void killed_owner(void)
 		kill(pid, SIGKILL);
 		_exit(0);
 	}
-	clock_gettime(CLOCK_MONOTONIC, &a);
+	start = now_ms();
 	value = driver_read(cmd, REG, 4);
-	clock_gettime(CLOCK_MONOTONIC, &b);
 	CHECK(value == 0xffffffff || value == DRIVER_GONE, "all-ones, not %#llx", (unsigned long long)value);
-	CHECK(b.tv_sec - a.tv_sec < 4, "at once");
+	CHECK(now_ms() - start < 50000, "at once");
 	close(cmd);
 	waitpid(killer, &status, 0);
 	waitpid(pid, &status, 0);
@@ -140,6 +149,8 @@ int main(void)
 	pthread_join(t, NULL);
 	close(main_fd);
 	close(inst);
+	patience("60000");
 	killed_owner();
+	patience("5000");
 	return card_done("sync");
 }
