@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type DeviceEvent, type SeqStatus, Slot } from '../index.js'
 import { Kmsg, kmsgText } from '../kmsg.js'
 import { blockDevices, overrideDriver } from '../run/drivers.js'
-import { waitFor } from '../run/quiet.js'
+import { Stillness, waitFor } from '../run/quiet.js'
 import { failureOf, type SharedCommand } from './command.js'
 import { type CompileSummary, Compiler, type ControlMark, type MatchPolicy, type Rebinding } from './compile.js'
 import { type ReplayTrace, onlyDevice } from './device-trace.js'
@@ -116,7 +116,7 @@ export class Player {
     this.#feeder.feed()
     if (this.#options.driver !== undefined) for (const { bdf } of this.slot.functions) overrideDriver(bdf, this.#options.driver)
     this.slot.start()
-    const watch = new Watch(this.#options.timeout * 1000)
+    const stillness = new Stillness<string>(TICK_MS)
     let done = false
     for (;;) {
       const signal = await this.#signals.next(TICK_MS)
@@ -129,7 +129,7 @@ export class Player {
       if (signal?.type === 'done') done = true
       if (done && this.#acting === 0) return this.#afterCommand({ outcome: 'match' })
       if (!signal && this.#feed()) {
-        const ending = this.#stalled(watch, done)
+        const ending = this.#stalled(stillness, done)
         if (ending) return ending
       }
     }
@@ -288,20 +288,21 @@ export class Player {
   }
 
   /** Nothing happened for a while: is there still somebody who could do something? */
-  #stalled(watch: Watch, done: boolean): Ending | undefined {
+  #stalled(stillness: Stillness<string>, done: boolean): Ending | undefined {
     const status = this.slot.sequencerStatus()
-    const quiet = watch.look(status)
+    const quiet = stillness.look(progressOf(status))
+    const timeout = this.#options.timeout * 1000
     if (this.#acting === 0 && !done && this.#rebindingIsNext(status, quiet)) return undefined
     const bound = this.slot.functions.some((fn) => fn.driver() !== null)
-    const given = quiet >= Math.min(UNBOUND_MS, watch.timeout)
+    const given = quiet >= Math.min(UNBOUND_MS, timeout)
     if (!bound && given && (status.matched === 0n || (this.#isForeign && !this.#wasBound))) return { outcome: 'failed', reason: this.#notBound() }
     const gaveUp = !bound && !this.#inCommand && this.#acting === 0 && given
-    const idle = this.#command.result !== undefined && quiet >= watch.timeout
+    const idle = this.#command.result !== undefined && quiet >= timeout
     if (!done && (gaveUp || idle)) {
       const reason = gaveUp ? 'the driver gave the device up' : 'the command has ended'
       return { outcome: 'diverged', reason, divergence: leftoverAt(status, this.#surroundings()) }
     }
-    if (quiet < watch.timeout) return undefined
+    if (quiet < timeout) return undefined
     return { outcome: 'timeout', reason: `nothing happened for ${this.#options.timeout} s`, divergence: leftoverAt(status, this.#surroundings()) }
   }
 
@@ -323,24 +324,9 @@ export class Player {
   }
 }
 
-/** How long the sequencer's counters have stood still. */
-class Watch {
-  readonly timeout: number
-  #last = ''
-  #since = performance.now()
-
-  constructor(timeoutMs: number) {
-    this.timeout = timeoutMs
-  }
-
-  look({ matched, done, folded, ignored, skipped, coalesced }: SeqStatus): number {
-    const now = `${matched} ${done} ${folded} ${ignored} ${skipped} ${coalesced}`
-    if (now !== this.#last) {
-      this.#last = now
-      this.#since = performance.now()
-    }
-    return performance.now() - this.#since
-  }
+/** The sequencer's counters: the same as long as nothing happens. */
+function progressOf({ matched, done, folded, ignored, skipped, coalesced }: SeqStatus): string {
+  return `${matched} ${done} ${folded} ${ignored} ${skipped} ${coalesced}`
 }
 
 /** Marks are steps as actions are, but the device did nothing. */
