@@ -40,7 +40,11 @@ async function leave(terminal) {
   terminal.type(keys.end)
   await terminal.shows('still on the bus')
   await until('the question, and one line of status', () => /^(?!dev0 f).*\ndev0 is still .*\ndev0 f.*\npciem>$/.test(terminal.screen.lines.slice(-4).join('\n')))
-  terminal.type(keys.end)
+  // Once more where the second one came so late that it was a first one again.
+  for (let left = false; !left;) {
+    terminal.type(keys.end)
+    left = await Promise.race([terminal.ended.then(() => true), sleep(3000, false)])
+  }
   assert.deepEqual(await terminal.ended, { status: 0, restored: true })
   assert.equal(devices(), 0)
 }
