@@ -68,7 +68,7 @@ describe('pciem vm', () => {
     const interrupt = (launcher: number): void => void process.kill(launcher, 'SIGINT')
     const { status, stderr } = await vm([...bare, '--', 'sh', '-c', 'trap "" INT; echo up; sleep 60'], '', (launcher) => {
       interrupt(launcher)
-      setTimeout(interrupt, 1000, launcher)
+      setTimeout(interrupt, 3000, launcher)
     })
     expect({ status, stderr }).toEqual({ status: 130, stderr: '' })
   })
@@ -103,9 +103,9 @@ describe('pciem vm', () => {
     const onProgress = (text: string): void => {
       if (said.push(text) === 1) process.kill(qemuOf(process.pid), 'SIGSTOP')
     }
-    const guest = await bootVm({ module: false, smp: 1, kvm: 'off', bootSeconds: 80, onProgress })
+    const guest = await bootVm({ module: false, smp: 1, kvm: 'off', bootSeconds: 120, onProgress })
     expect(await guest.run('echo up')).toMatchObject({ status: 0, stdout: 'up\n' })
-    expect(said).toEqual([expect.stringMatching(/^booting /), expect.stringMatching(/^the guest stopped booting: no output for 20 s; its log is in .*; booting it once more$/), expect.stringMatching(/^booting /)])
+    expect(said).toEqual([expect.stringMatching(/^booting /), expect.stringMatching(/^the guest stopped booting: no output for 30 s; its log is in .*; booting it once more$/), expect.stringMatching(/^booting /)])
     await guest.close()
   })
 
