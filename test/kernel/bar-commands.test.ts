@@ -19,7 +19,7 @@ const script = [
   'register set bar0+0x1100.l 0xf0',
   'register clear bar0+0x1100.l 0x30',
   `sh { sleep 1; ${driver('access w 0x2010 4 0x77')}; } &`,
-  'wait watch bar0+0x2010 --timeout 60',
+  'wait watch bar0+0x2010 --timeout 60 --seen',
   'slot.watches().map(({ offset, hits, places }) => [offset, Number(hits), places])',
   'slot.unwatch(slot.watches()[0].id)',
   'watch list',

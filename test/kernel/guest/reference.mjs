@@ -68,7 +68,7 @@ async function scene(play) {
 
 /** A line that has pciem_test do something. */
 const driver = (command) => `sh f=/sys/kernel/debug/pciem_test/$(ls /sys/kernel/debug/pciem_test); echo "${command}" >$f`
-const soon = (command) => `sh (sleep 1; f=/sys/kernel/debug/pciem_test/$(ls /sys/kernel/debug/pciem_test); echo "${command}" >$f) &`
+const soon = (command, seconds = 1) => `sh (sleep ${seconds}; f=/sys/kernel/debug/pciem_test/$(ls /sys/kernel/debug/pciem_test); echo "${command}" >$f) &`
 
 await scene(async ({ line, examples }) => {
   await examples('help', 'models', 'create')
@@ -112,7 +112,7 @@ await scene(async ({ line, examples, after }) => {
   await line('answer default memory')
   await after('wait', async (example) => {
     await line('break delete all')
-    if (example.includes('mmio-write')) await line(soon('access w 0x1000 4 1'))
+    if (example.includes('mmio-write')) await line(soon('access w 0x1000 4 1', 4))
     else if (example.includes('irq')) await line('irq 0')
     else await line('break mmio-read bar0.LIVENESS').then(() => line(soon('access r 4 4')))
   })
@@ -151,6 +151,6 @@ await scene(async ({ line, session, examples }) => {
   await line('create uart')
   await line('start --wait --timeout 300')
   const [tty] = terminals(session.function().bdf)
-  await line(`sh stty -F ${tty} raw -echo -crtscts; (sleep 1; printf 'login: ' >${tty}; sleep 30 <${tty}) &`)
+  await line(`sh stty -F ${tty} raw -echo -crtscts; (sleep 3; printf 'login: ' >${tty}; sleep 30 <${tty}) &`)
   await examples('line', 'quit')
 })
