@@ -5,14 +5,15 @@ import { exarWarns, judgeExar } from '../harness/exar.js'
 import { onEachGuest } from '../harness/guest.js'
 import { onHost } from '../harness/launcher.js'
 
-// What goes out comes back from the far end, in order and whole. The reader is there before the writer begins.
+// What goes out comes back from the far end, in order and whole. The port is open for reading before the writer begins.
 const echoed = (bytes: number) => `
 stty -F $PCIEM_TTY 115200 raw -echo -crtscts
 head -c ${bytes} /dev/urandom >/tmp/uart-sent
-head -c ${bytes} <$PCIEM_TTY >/tmp/uart-got & reader=$!
-sleep 0.3
+exec 4<$PCIEM_TTY
+head -c ${bytes} <&4 >/tmp/uart-got & reader=$!
 cat /tmp/uart-sent >$PCIEM_TTY
 wait $reader
+exec 4<&-
 cmp /tmp/uart-sent /tmp/uart-got && echo ${bytes} bytes are the same`
 
 onEachGuest('a serial card', (guest) => {
