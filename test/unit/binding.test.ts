@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import * as binding from '../../src/binding.js'
 
 const root = join(import.meta.dirname, '../..')
@@ -160,13 +160,13 @@ describe('poll', () => {
     await sleep(20)
     expect(calls).toBe(0)
     binding.write(fd, one)
-    await sleep(50)
+    await vi.waitFor(() => expect(calls).toBe(3), { timeout: 10_000 })
+    await sleep(20)
     expect(calls).toBe(3)
     binding.write(fd, one)
-    await sleep(20)
+    await vi.waitFor(() => expect(calls).toBeGreaterThan(3), { timeout: 10_000 })
     handle.close()
     const then = calls
-    expect(then).toBeGreaterThan(3)
     await sleep(20)
     expect(calls).toBe(then)
     binding.close(fd)
@@ -181,6 +181,7 @@ describe('poll', () => {
       handle.close()
     })
     binding.write(fd, one)
+    await vi.waitFor(() => expect(calls).toBe(1), { timeout: 10_000 })
     await sleep(20)
     expect(calls).toBe(1)
     const again = binding.poll(fd, () => {})
@@ -199,7 +200,7 @@ describe('poll', () => {
       return { fd, handle }
     })
     for (const { fd } of polled) binding.write(fd, one)
-    await sleep(50)
+    await vi.waitFor(() => expect(seen).toHaveLength(40), { timeout: 10_000 })
     expect(seen.sort((a, b) => a - b)).toEqual(polled.map((_, index) => index))
     for (const { fd, handle } of polled) {
       handle.close()
