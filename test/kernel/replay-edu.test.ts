@@ -11,7 +11,8 @@ const script = commands.map((command) => `echo ${command} >/sys/kernel/debug/pci
 async function recorded(guest: Guest): Promise<string> {
   if ((await guest.run(`[ -e ${trace} ]`)).status === 0) return trace
   await guest.ok(`[ -e /sys/bus/pci/drivers/pciem_test ] || insmod ${guest.driver('pciem_test')}`)
-  await guest.ok(['bin/pciem', 'run', 'edu', '--record', trace, '--', 'sh', '-c', script])
+  await guest.ok(['bin/pciem', 'run', 'edu', '--force', '--record', `${trace}.new`, '--', 'sh', '-c', script])
+  await guest.ok(`mv ${trace}.new ${trace}`)
   return trace
 }
 

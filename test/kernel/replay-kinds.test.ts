@@ -30,10 +30,13 @@ onEachGuest('a replay of', (guest) => {
     it(title, async () => {
       // a driver whose device vanished waits so long for its last command
       await guest.ok(`modprobe nvme && echo 3 >${adminTimeout}`)
-      await guest.ok(['bin/pciem', 'run', 'nvme', 'queues=1', '--force', '--record', trace, '--', 'sh', '-c', command])
-      expect(await guest.ok(`bin/pciem trace info ${trace}`)).toMatch(recorded)
-      await matches(guest, options)
-      await guest.ok(`rm ${trace}; echo 60 >${adminTimeout}`)
+      try {
+        await guest.ok(['bin/pciem', 'run', 'nvme', 'queues=1', '--force', '--record', trace, '--', 'sh', '-c', command])
+        expect(await guest.ok(`bin/pciem trace info ${trace}`)).toMatch(recorded)
+        await matches(guest, options)
+      } finally {
+        await guest.ok(`rm -f ${trace}; echo 60 >${adminTimeout}`)
+      }
     })
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Guest, onEachGuest } from '../harness/guest.js'
 
 // Inside the guest; nothing of it reaches the host.
@@ -18,9 +18,8 @@ interface Event {
 /** Records the probe of the NVMe driver and a read of 1 MiB, once a guest. */
 async function recorded(guest: Guest): Promise<string> {
   if ((await guest.run(`[ -e ${trace} ]`)).status === 0) return trace
-  // a driver whose device vanished waits so long for its last command
-  await guest.ok(`modprobe nvme && echo 3 >${adminTimeout}`)
-  await guest.ok(['bin/pciem', 'run', 'nvme', '--record', trace, '--', 'sh', '-c', readFirstMiB])
+  await guest.ok(['bin/pciem', 'run', 'nvme', '--force', '--record', `${trace}.new`, '--', 'sh', '-c', readFirstMiB])
+  await guest.ok(`mv ${trace}.new ${trace}`)
   return trace
 }
 
@@ -44,6 +43,10 @@ async function alter(guest: Guest, { seq }: Event, value: string): Promise<void>
 const firstLine = (text: string) => text.split('\n').find((line) => !line.startsWith('pciem:')) ?? ''
 
 onEachGuest('pciem replay', (guest) => {
+  // a driver whose device vanished waits so long for its last command
+  beforeAll(async () => void (await guest.ok(`modprobe nvme && echo 3 >${adminTimeout}`)))
+  afterAll(async () => void (await guest.ok(`echo 60 >${adminTimeout}; rm -f ${trace}`)))
+
   // On several CPUs the driver's own accesses come in another order from run to run.
   if (guest.point.smp === 1) {
     it('matches the recording of a probe and a read, and the one in traces/ 20 times of 20, and says what it forgave', async () => {
@@ -100,8 +103,11 @@ onEachGuest('pciem replay', (guest) => {
       const workers = '/sys/devices/virtual/workqueue/cpumask'
       const before = (await guest.ok(`cat ${workers}`)).trim()
       await guest.ok(`modprobe nvme && echo 1 >${workers}`)
-      await guest.ok(['bin/pciem', 'run', 'nvme', 'queues=2', '--record', path, '--', 'taskset', '-c', '1', 'sh', '-c', readFirstMiB])
-      await guest.ok(`echo ${before} >${workers}`)
+      try {
+        await guest.ok(['bin/pciem', 'run', 'nvme', 'queues=2', '--record', path, '--', 'taskset', '-c', '1', 'sh', '-c', readFirstMiB])
+      } finally {
+        await guest.ok(`echo ${before} >${workers}`)
+      }
       const { stdout, stderr } = await guest.pciem(['replay', path, '--times', '5'])
       expect(stdout + stderr).toContain('5 of 5 replays match')
       const doorbells = await guest.ok(`bin/pciem trace cat ${path} | grep -o 'CQ[12]HDBL' | sort -u; rm ${path}`)
@@ -157,7 +163,6 @@ onEachGuest('pciem replay', (guest) => {
 
   it('leaves nothing behind', async () => {
     await recorded(guest)
-    await guest.ok(`echo 60 >${adminTimeout}; rm ${trace}`)
     expect(await guest.ok('ls /sys/bus/pci/devices | grep -c "^f" || true')).toBe('0\n')
     expect(await guest.ok('lsmod | awk \'$1 == "pciem" { print $3 }\'')).toBe('0\n')
   })

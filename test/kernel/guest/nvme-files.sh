@@ -8,6 +8,7 @@ set -eu
 
 mount_point=$(mktemp -d -p /var/tmp)
 tree=$(mktemp -d -p /var/tmp)
+trap 'umount "$mount_point" 2>/dev/null || :; rm -rf "$mount_point" "$tree" "$tree.sums"' EXIT
 driver=/sys/bus/pci/drivers/nvme
 
 wait_for_disk() {
