@@ -49,6 +49,13 @@ export function grownSlabs(before: Snapshot, after: Snapshot, devices: number, c
   return grown
 }
 
+/** Of lines `name +more` those whose name every round has: what the rest of the system takes once, it does not take in each. */
+export function grownInEach(rounds: readonly (readonly string[])[]): string[] {
+  const nameOf = (line: string): string => line.replace(/ \+\d+$/, '')
+  const [first = [], ...others] = rounds
+  return first.filter((line) => others.every((round) => round.some((other) => nameOf(other) === nameOf(line))))
+}
+
 /** Who has that many vmalloc areas more than before: `function +areas`. */
 export function grownVmalloc(before: Snapshot, after: Snapshot, areas: number): string[] {
   return [...after.vmalloc]
