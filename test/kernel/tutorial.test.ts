@@ -37,6 +37,6 @@ onEachGuest('the tutorial', (guest) => {
       const next = fences[index + 1]
       if (next?.kind === 'output') expect(output).toMatch(pattern(next.lines))
     }
-    await guest.ok('rmmod thermo; rm -f /tmp/thermo.pciem')
+    await guest.ok('rmmod thermo; rm -f thermo.pciem')
   })
 }, { long: true })
