@@ -17,6 +17,7 @@
  *  ENOENT      the function, BAR, capability, slot or step does not exist
  *  EBUSY       the slot's state does not allow it (too early or too late)
  *  ENODEV      the device has been removed
+ *  EINTR       a fatal signal has ended the wait
  *  ENOSPC      no room: address space, slots, the sequencer's window
  *  ENOMEM      no memory, or more than the limit of the memory cgroup
  *  EOPNOTSUPP  known, but not supported by this kernel or this device
@@ -40,7 +41,7 @@
 
 /* ------------------------------------------------ calls of existing cards */
 
-#define PCIEM_CREATE_ATTACH	1	/* pciem_create_device.flags & 3 */
+#define PCIEM_CREATE_ATTACH	1	/* pciem_create_device.flags; no other bit */
 
 struct pciem_create_device {
 	__u32 flags;
@@ -49,9 +50,9 @@ struct pciem_create_device {
 };
 
 struct pciem_add_bar {
-	__u32 bar_index;
+	__u32 bar_index;		/* 0..5; 6: expansion ROM, 2 KiB..16 MiB */
 	__u32 flags;			/* PCI_BASE_ADDRESS_* */
-	__u64 size;			/* bytes, a power of two */
+	__u64 size;			/* bytes, a power of two, 16..1 GiB */
 	__u8 func;
 	__u8 reserved[7];
 };
@@ -242,6 +243,11 @@ struct pciem_set_watchpoint {
 	__u32 flags;
 };
 
+/*
+ * A card describes its device (CREATE_DEVICE, SET_CONFIG, ADD_BAR, ADD_CAPABILITY), puts
+ * it on the bus (REGISTER), and lets drivers bind (START). REGISTER returns a descriptor:
+ * a shared mmap() of it at (func << 3 | bar) pages is that BAR's memory.
+ */
 #define PCIEM_CREATE_DEVICE	_IOWR(PCIEM_IOCTL_MAGIC, 0x0a, struct pciem_create_device)
 #define PCIEM_ADD_BAR		_IOW(PCIEM_IOCTL_MAGIC, 0x0b, struct pciem_add_bar)
 #define PCIEM_ADD_CAPABILITY	_IOW(PCIEM_IOCTL_MAGIC, 0x0c, struct pciem_add_capability)
