@@ -39,7 +39,18 @@ export function checkNotMutating({ seed, mutations, kinds, output }: MutateArgs)
   if (stray) throw new UsageError(`--${stray[0]} is an option of --mutate; say that, too, or leave it out`)
 }
 
-type Args = MutateArgs & MachineArgs & { file: string[]; times: number; json: boolean }
+/** Options of replays that give a verdict, which this does not. */
+interface VerdictArgs {
+  learn: boolean
+  bisect: boolean
+  crashIsBad: boolean
+  junit?: string
+  html?: string
+  shard?: string
+  jobs: number
+}
+
+type Args = MutateArgs & MachineArgs & VerdictArgs & { file: string[]; times: number; json: boolean }
 
 /** Exit status: 0 nothing found, 1 findings, else as any replay's. */
 export async function mutate(args: Args, request: ReplayRequest): Promise<void> {
@@ -75,16 +86,23 @@ function lineOf({ symptom, line, mutation, trace, events }: Finding): string {
   return `${symptom}: ${line}\n  ${mutation}\n  ${trace}: ${how}`
 }
 
-function optionsOf({ file, times, seed = 1, mutations, kinds, output, minimize }: Args): { directory: string; seed: number; count?: number; kinds?: MutationKind[]; minimize: boolean } {
+function optionsOf({ file, times, seed = 1, mutations, kinds, output, minimize, ...verdict }: Args): { directory: string; seed: number; count?: number; kinds?: MutationKind[]; minimize: boolean } {
   if (process.env.PCIEM_VM !== undefined) throw new PciemError('--mutate breaks kernels, so it boots virtual machines, and this is one; say it outside', { exitCode: exitCodes.skipped })
   const [first = '', ...others] = file
   if (others.length > 0) throw new UsageError('--mutate takes one trace at a time')
   if (times !== 1) throw new UsageError('--mutate and --times do not go together; --mutations says how many')
+  checkNoVerdict(verdict)
   if (!Number.isInteger(seed)) throw new UsageError('--seed needs a whole number')
   if (mutations !== undefined && (!Number.isInteger(mutations) || mutations < 1)) throw new UsageError('--mutations needs a whole number from 1 on')
   const chosen = kinds?.split(',').map(kindOf)
   const directory = output ?? `${basename(first, '.pciem')}.findings`
   return { directory, seed, minimize, ...(mutations !== undefined && { count: mutations }), ...(chosen && { kinds: chosen }) }
+}
+
+function checkNoVerdict({ learn, bisect, crashIsBad, junit, html, shard, jobs }: VerdictArgs): void {
+  const foreign = { learn, bisect, 'crash-is-bad': crashIsBad, junit: junit !== undefined, html: html !== undefined, shard: shard !== undefined, jobs: jobs !== 1 }
+  const stray = Object.entries(foreign).find(([, given]) => given)
+  if (stray) throw new UsageError(`--mutate gives no verdict of a trace, it looks for what breaks the driver; leave --${stray[0]} out`)
 }
 
 function kindOf(word: string): MutationKind {

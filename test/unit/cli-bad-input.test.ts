@@ -89,6 +89,7 @@ describe('a wrong command line ends with status 2 and one line that says what is
     [['replay', golden, '--record', 'all', '--times', '2'], /^pciem: --record all replays nothing; leave --times out$/m],
     [['replay', golden, '--record', 'new', '--no-command'], /^pciem: --record new replays nothing; leave --no-command out$/m],
     [['replay', golden, '--record', 'new', '--mutate'], /^pciem: --record new replays nothing; leave --mutate out$/m],
+    [['replay', golden, '--mutate', '--junit', 'out.xml'], /^pciem: --mutate gives no verdict of a trace, .*; leave --junit out$/m],
     [['replay', golden, damaged, '--mutate'], /^pciem: --mutate takes one trace at a time$/m],
     [['vm', '--deterministic'], /^pciem: --deterministic takes no input, so it needs a command: pciem vm --deterministic -- CMD$/m],
     [['vm', '--deterministic', '--smp', '2', '--', 'true'], /^pciem: --deterministic has one CPU; leave --smp out$/m],
