@@ -17,8 +17,8 @@ help:
 	@echo 'make test    set up, build, and run all tests'
 	@echo 'make bench   measure'
 	@echo 'make soak    long runs: replays by the thousand, minutes of random load'
-	@echo 'make soak-replays: each trace in traces/ a thousand times; it goes on where it was'
-	@echo 'make soak-deterministic: 20 runs of a deterministic guest, all the same'
+	@echo 'make soak-replays each trace in traces/ a thousand times; it goes on where it was'
+	@echo 'make soak-deterministic 20 runs of a deterministic guest, all the same'
 	@echo 'make check   types, licences and all tests'
 	@echo 'make check-kernel kernel/ under W=1, sparse and checkpatch'
 	@echo 'make test-kasan the kernel tests on a kernel that looks for mistakes (KASAN, lockdep, kmemleak, UBSAN); built once'
@@ -122,7 +122,7 @@ check: build
 	@scripts/test.sh
 
 .PHONY: load
-load: setup
+load: build
 	@scripts/load.sh
 
 .PHONY: clean
