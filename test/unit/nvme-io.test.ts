@@ -1,9 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { FileMedium } from '../../models/nvme/medium.js'
+import { describe, expect, it } from 'vitest'
 import { REG } from '../../models/nvme/registers.js'
 import { DNR, status } from '../../models/nvme/status.js'
 import { Host, pattern } from './nvme-bus.js'
@@ -278,42 +274,6 @@ describe('queues', () => {
   })
 })
 
-describe('a namespace in a file', () => {
-  let folder: string
-  beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'pciem-nvme-'))))
-  afterEach(() => rmSync(folder, { recursive: true }))
-
-  it('keeps what was written when the device is gone', () => {
-    const path = join(folder, 'disk')
-    const data = pattern(24 * 512)
-    const host = new Host({}, new FileMedium(path, 1 << 20)).enable()
-    host.createQueues(1, 8)
-    host.memory.set(data, DATA)
-    host.list(LIST, [DATA + PAGE, DATA + 2 * PAGE])
-    expect(host.io(1, WRITE, 100, 24, DATA, LIST).status).toBe(0)
-    expect(host.run(1, { opcode: 0x00, nsid: 1 }).status).toBe(0)
-    expect(statSync(path).size).toBe(1 << 20)
-    const later = new Host({}, new FileMedium(path, undefined)).enable()
-    later.createQueues(1, 8)
-    later.list(LIST, [DATA + PAGE, DATA + 2 * PAGE])
-    expect(later.io(1, READ, 100, 24, DATA, LIST).status).toBe(0)
-    expect(Buffer.compare(later.memory.subarray(DATA, DATA + data.length), data)).toBe(0)
-  })
-
-  it('reports a write fault when the file cannot take it', () => {
-    const medium = new FileMedium(join(folder, 'disk'), 1 << 20)
-    const host = new Host({}, medium).enable()
-    host.createQueues(1, 8)
-    medium.close()
-    expect(host.io(1, WRITE, 0, 1, DATA).status).toBe(status.writeFault)
-    expect(host.io(1, READ, 0, 1, DATA).status).toBe(status.unrecoveredReadError)
-  })
-
-  it('that does not exist and has no size is a usage error', () => {
-    expect(() => new FileMedium(join(folder, 'none'), undefined)).toThrow(/give size=/)
-  })
-})
-
 describe('Format NVM', () => {
   const format = (host: Host, options: number, nsid = 1) => host.run(0, { opcode: 0x80, nsid, cdw: [options] }).status
   const identified = (host: Host) => {
@@ -345,18 +305,5 @@ describe('Format NVM', () => {
     host.run(1, { opcode: READ, nsid: 1, prp1: BACK, cdw: [0, 0, 7] })
     expect(host.memory.slice(BACK, BACK + PAGE)).toEqual(pattern(PAGE, 1))
     expect(format(host, 1 << 9)).toBe(0)
-  })
-
-  it('empties a file, which keeps its size', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'pciem-nvme-'))
-    const path = join(folder, 'disk')
-    const medium = new FileMedium(path, 1 << 20)
-    const host = new Host({ size: '1M' }, medium).enable()
-    medium.written(0, pattern(PAGE, 1))
-    expect(format(host, 1)).toBe(0)
-    expect(statSync(path)).toMatchObject({ size: 1 << 20 })
-    expect(medium.readable(0, PAGE)).toEqual(new Uint8Array(PAGE))
-    medium.close()
-    rmSync(folder, { recursive: true })
   })
 })

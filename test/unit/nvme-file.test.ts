@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { FileMedium } from '../../models/nvme/medium.js'
+import { DNR, status } from '../../models/nvme/status.js'
+import { Host, pattern } from './nvme-bus.js'
+
+const WRITE = 0x01
+const READ = 0x02
+const PAGE = 4096
+const DATA = 0x40_0000
+const BACK = 0x50_0000
+const LIST = 0x60_0000
+
+describe('a namespace in a file', () => {
+  let folder: string
+  beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), 'pciem-nvme-'))))
+  afterEach(() => rmSync(folder, { recursive: true }))
+
+  const format = (host: Host, options: number) => host.run(0, { opcode: 0x80, nsid: 1, cdw: [options] }).status
+
+  it('keeps what was written when the device is gone', () => {
+    const path = join(folder, 'disk')
+    const data = pattern(24 * 512)
+    const host = new Host({}, new FileMedium(path, 1 << 20)).enable()
+    host.createQueues(1, 8)
+    host.memory.set(data, DATA)
+    host.list(LIST, [DATA + PAGE, DATA + 2 * PAGE])
+    expect(host.io(1, WRITE, 100, 24, DATA, LIST).status).toBe(0)
+    expect(host.run(1, { opcode: 0x00, nsid: 1 }).status).toBe(0)
+    expect(statSync(path).size).toBe(1 << 20)
+    const later = new Host({}, new FileMedium(path, undefined)).enable()
+    later.createQueues(1, 8)
+    later.list(LIST, [DATA + PAGE, DATA + 2 * PAGE])
+    expect(later.io(1, READ, 100, 24, DATA, LIST).status).toBe(0)
+    expect(Buffer.compare(later.memory.subarray(DATA, DATA + data.length), data)).toBe(0)
+  })
+
+  it('reports a write fault when the file cannot take it', () => {
+    const medium = new FileMedium(join(folder, 'disk'), 1 << 20)
+    const host = new Host({}, medium).enable()
+    host.createQueues(1, 8)
+    medium.close()
+    expect(host.io(1, WRITE, 0, 1, DATA).status).toBe(status.writeFault)
+    expect(host.io(1, READ, 0, 1, DATA).status).toBe(status.unrecoveredReadError)
+  })
+
+  it('that does not exist and has no size is a usage error', () => {
+    expect(() => new FileMedium(join(folder, 'none'), undefined)).toThrow(/give size=/)
+  })
+
+  it('is emptied by a format, and keeps its size', () => {
+    const path = join(folder, 'disk')
+    const medium = new FileMedium(path, 1 << 20)
+    const host = new Host({ size: '1M' }, medium).enable()
+    medium.written(0, pattern(PAGE, 1))
+    expect(format(host, 1)).toBe(0)
+    expect(statSync(path)).toMatchObject({ size: 1 << 20 })
+    expect(medium.readable(0, PAGE)).toEqual(new Uint8Array(PAGE))
+    medium.close()
+  })
+})
