@@ -92,6 +92,7 @@ export class FileMedium implements Medium {
   readonly zeroesWhenDeallocated = false
   readonly #fd: number
   readonly #bounce = new Uint8Array(CHUNK)
+  #lost = false
 
   constructor(path: string, size: number | undefined) {
     this.#fd = openFile(path, size !== undefined)
@@ -141,8 +142,15 @@ export class FileMedium implements Medium {
     }, status.writeFault)
   }
 
+  /** Fails for good once it has: the kernel reports a lost write once, and the next fdatasync(2) succeeds without it. */
   flush(): void {
-    attempt(() => fdatasyncSync(this.#fd), status.writeFault)
+    if (this.#lost) throw new CommandFailed(status.writeFault)
+    try {
+      fdatasyncSync(this.#fd)
+    } catch {
+      this.#lost = true
+      throw new CommandFailed(status.writeFault)
+    }
   }
 
   close(): void {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readdirSync, readlinkSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -7,12 +7,33 @@ import { FileMedium } from '../../models/nvme/medium.js'
 import { DNR, status } from '../../models/nvme/status.js'
 import { Host, pattern } from './nvme-bus.js'
 
+const FLUSH = 0x00
 const WRITE = 0x01
 const READ = 0x02
 const PAGE = 4096
 const DATA = 0x40_0000
 const BACK = 0x50_0000
 const LIST = 0x60_0000
+
+/** The descriptor that this process has of a file. */
+function descriptorOf(path: string): number {
+  const real = realpathSync(path)
+  const fd = readdirSync('/proc/self/fd').find((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === real
+    } catch {
+      return false // the one of the directory itself
+    }
+  })
+  return Number(fd)
+}
+
+/** Opens a file until it has this descriptor again; returns all that it took. */
+function reopen(path: string, fd: number): number[] {
+  const opened: number[] = []
+  while (!opened.includes(fd)) opened.push(openSync(path, 'r+'))
+  return opened
+}
 
 describe('a namespace in a file', () => {
   let folder: string
@@ -29,7 +50,7 @@ describe('a namespace in a file', () => {
     host.memory.set(data, DATA)
     host.list(LIST, [DATA + PAGE, DATA + 2 * PAGE])
     expect(host.io(1, WRITE, 100, 24, DATA, LIST).status).toBe(0)
-    expect(host.run(1, { opcode: 0x00, nsid: 1 }).status).toBe(0)
+    expect(host.run(1, { opcode: FLUSH, nsid: 1 }).status).toBe(0)
     expect(statSync(path).size).toBe(1 << 20)
     const later = new Host({}, new FileMedium(path, undefined)).enable()
     later.createQueues(1, 8)
@@ -45,6 +66,23 @@ describe('a namespace in a file', () => {
     medium.close()
     expect(host.io(1, WRITE, 0, 1, DATA).status).toBe(status.writeFault)
     expect(host.io(1, READ, 0, 1, DATA).status).toBe(status.unrecoveredReadError)
+  })
+
+  it('whose last writes were lost fails each flush from then on, and tells the driver not to try again', () => {
+    const path = join(folder, 'disk')
+    const host = new Host({}, new FileMedium(path, 1 << 20)).enable()
+    host.createQueues(1, 8)
+    expect(host.io(1, WRITE, 0, 1, DATA).status).toBe(0)
+    const flush = () => host.run(1, { opcode: FLUSH, nsid: 1 }).status
+    const fd = descriptorOf(path)
+    closeSync(fd)
+    expect(flush()).toBe(status.writeFault | DNR)
+    const opened = reopen(path, fd)
+    expect(host.io(1, READ, 0, 1, BACK).status).toBe(0)
+    expect(flush()).toBe(status.writeFault | DNR)
+    const forceUnitAccess = { opcode: WRITE, nsid: 1, prp1: DATA, cdw: [0, 0, 1 << 30] }
+    expect(host.run(1, forceUnitAccess).status).toBe(status.writeFault | DNR)
+    opened.forEach((one) => closeSync(one))
   })
 
   it('that does not exist and has no size is a usage error', () => {
