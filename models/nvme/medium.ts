@@ -86,7 +86,7 @@ function within(offset: number, length: number): { index: number; start: number;
   return { index: (offset - start) / CHUNK, start, end: Math.min(CHUNK, start + length) }
 }
 
-/** A file that outlives the device. It is made if absent, grown if shorter than `size`, and only cut for a moment, by a format. */
+/** A file that outlives the device. It is made if absent, grown if shorter than `size`, and cut only for a moment, by a format, if nothing is behind `size`. */
 export class FileMedium implements Medium {
   readonly size: number
   readonly zeroesWhenDeallocated = false
@@ -137,6 +137,7 @@ export class FileMedium implements Medium {
 
   erase(): void {
     attempt(() => {
+      if (fstatSync(this.#fd).size > this.size) return this.zero(0, this.size)
       ftruncateSync(this.#fd, 0)
       ftruncateSync(this.#fd, this.size)
     }, status.writeFault)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { closeSync, mkdtempSync, openSync, readdirSync, readlinkSync, realpathSync, rmSync, statSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, readdirSync, readlinkSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -97,6 +97,19 @@ describe('a namespace in a file', () => {
     expect(format(host, 1)).toBe(0)
     expect(statSync(path)).toMatchObject({ size: 1 << 20 })
     expect(medium.readable(0, PAGE)).toEqual(new Uint8Array(PAGE))
+    medium.close()
+  })
+
+  it('keeps in a format what the file has behind the namespace', () => {
+    const path = join(folder, 'disk')
+    const size = (1 << 20) + PAGE
+    const before = pattern(size + PAGE)
+    writeFileSync(path, before)
+    const medium = new FileMedium(path, size)
+    expect(format(new Host({}, medium).enable(), 0)).toBe(0)
+    const after = readFileSync(path)
+    expect(Buffer.compare(after.subarray(0, size), Buffer.alloc(size))).toBe(0)
+    expect(Buffer.compare(after.subarray(size), before.subarray(size))).toBe(0)
     medium.close()
   })
 })
