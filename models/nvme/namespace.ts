@@ -41,10 +41,10 @@ export class Namespace {
     return BigInt(this.medium.size) >> BigInt(this.lbaShift)
   }
 
-  /** Forgets all data. */
+  /** Forgets all data; keeps its format if that fails. */
   reformat(format: number): void {
-    this.#format = format
     this.medium.erase()
+    this.#format = format
   }
 
   /** Whether blocks [slba, slba + count) exist. */

@@ -112,4 +112,13 @@ describe('a namespace in a file', () => {
     expect(Buffer.compare(after.subarray(size), before.subarray(size))).toBe(0)
     medium.close()
   })
+
+  it('keeps its block size when a format fails', () => {
+    const medium = new FileMedium(join(folder, 'disk'), 1 << 20)
+    const host = new Host({}, medium).enable()
+    medium.close()
+    expect(format(host, 1)).toBe(status.writeFault)
+    host.run(0, { opcode: 0x06, nsid: 1, prp1: BACK, cdw: [0] })
+    expect([host.view.getBigUint64(BACK, true), host.memory[BACK + 26]]).toEqual([2048n, 0])
+  })
 })
