@@ -63,6 +63,7 @@ export class Controller {
 
   /** The state after power-up or a reset of the function. */
   powerOn(): void {
+    this.#cc = 0
     this.#disable()
     this.#registers.reset({ keepAdminQueue: false })
   }

@@ -30,6 +30,17 @@ describe('the registers', () => {
     expect(host.register(REG.ASQ)).toBe(host.sqAddress(0))
   })
 
+  it('start again after a reset of the function, for a driver that finds EN clear and sets it', () => {
+    const host = new Host().enable()
+    host.controller.powerOn()
+    expect([host.register(REG.CC), host.register(REG.CSTS), host.register(REG.AQA)]).toEqual([0, 0, 0])
+    host.writeRegister(REG.AQA, 0x1f001f)
+    host.writeRegister(REG.ASQ, host.sqAddress(0))
+    host.writeRegister(REG.ACQ, host.cqAddress(0))
+    host.writeRegister(REG.CC, (6 << 16) | (4 << 20) | 1)
+    expect(host.register(REG.CSTS)).toBe(1)
+  })
+
   it('report a completed shutdown, and forget it at the reset that follows', () => {
     const host = new Host().enable()
     host.writeRegister(REG.CC, (6 << 16) | (4 << 20) | (1 << 14) | 1)
