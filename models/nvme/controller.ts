@@ -93,6 +93,7 @@ export class Controller {
   #configure(cc: number): void {
     const before = this.#cc
     this.#cc = cc
+    this.#queues.cc = cc
     const enabled = (cc & CC.EN) !== 0
     const wasEnabled = (before & CC.EN) !== 0
     if (enabled && !wasEnabled) this.#enable()
@@ -112,7 +113,7 @@ export class Controller {
     }
     const sq = this.#registers.get64(REG.ASQ)
     const cq = this.#registers.get64(REG.ACQ)
-    this.#queues.enable(this.#cc, { sq, sqSize, cq, cqSize })
+    this.#queues.enable({ sq, sqSize, cq, cqSize })
     this.#setStatus(CSTS.RDY)
   }
 

@@ -22,9 +22,10 @@ export interface QueueLimits {
 export class QueueSet {
   readonly submissions = new Map<number, SubmissionQueue>()
   readonly completions = new Map<number, CompletionQueue>()
+  /** the register: a driver may set the entry sizes of I/O queues until it creates the first one */
+  cc = 0
   readonly #memory: HostMemory
   readonly #limits: QueueLimits
-  #cc = 0
 
   constructor(memory: HostMemory, limits: QueueLimits) {
     this.#memory = memory
@@ -32,8 +33,7 @@ export class QueueSet {
   }
 
   /** CC.EN was set: the admin pair comes into being. */
-  enable(cc: number, admin: { sq: bigint; sqSize: number; cq: bigint; cqSize: number }): void {
-    this.#cc = cc
+  enable(admin: { sq: bigint; sqSize: number; cq: bigint; cqSize: number }): void {
     const completions = new CompletionQueue(0, admin.cq & ~PAGE_MASK, admin.cqSize, 0, this.#memory)
     this.#add(completions, new SubmissionQueue(0, admin.sq & ~PAGE_MASK, admin.sqSize, completions, this.#memory))
   }
@@ -44,7 +44,7 @@ export class QueueSet {
   }
 
   createCompletion(command: Command): void {
-    const { id, size, base } = this.#newQueue(command, this.completions, CC.iocqes(this.#cc) === CQE_SHIFT)
+    const { id, size, base } = this.#newQueue(command, this.completions, CC.iocqes(this.cc) === CQE_SHIFT)
     const flags = command.dword(11)
     const vector = flags >>> 16
     if (vector > this.#limits.queues) throw new CommandFailed(status.invalidInterruptVector)
@@ -55,7 +55,7 @@ export class QueueSet {
   createSubmission(command: Command): void {
     const completions = this.completions.get(command.dword(11) >>> 16)
     if (!completions || completions.id === 0) throw new CommandFailed(status.completionQueueInvalid)
-    const { id, size, base } = this.#newQueue(command, this.submissions, CC.iosqes(this.#cc) === SQE_SHIFT)
+    const { id, size, base } = this.#newQueue(command, this.submissions, CC.iosqes(this.cc) === SQE_SHIFT)
     this.#add(completions, new SubmissionQueue(id, base, size, completions, this.#memory))
   }
 

@@ -190,6 +190,14 @@ describe('queue management', () => {
     expect(host.run(0, { opcode: 0x01, prp1: 0x3_0000, cdw: [(7 << 16) | 1, (2 << 16) | 1] }).status).toBe(status.completionQueueInvalid | DNR)
   })
 
+  it('takes the entry sizes of CC as they are when a queue is created', () => {
+    const host = new Host().enable()
+    host.writeRegister(REG.CC, 1)
+    expect(host.createQueues(1, 8)).toBe(status.invalidField | DNR)
+    host.writeRegister(REG.CC, (6 << 16) | (4 << 20) | 1)
+    expect(host.createQueues(1, 8)).toBe(0)
+  })
+
   it('deletes a completion queue only after its submission queues', () => {
     const host = new Host().enable()
     expect(host.createQueues(1, 8)).toBe(0)
