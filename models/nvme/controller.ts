@@ -5,7 +5,7 @@ import { Features } from './features.js'
 import { Health } from './health.js'
 import { IoCommands } from './io.js'
 import { ErrorLog } from './log-pages.js'
-import type { Namespace } from './namespace.js'
+import { flushAll, type Namespace } from './namespace.js'
 import type { NvmeOptions } from './options.js'
 import { HostMemory, type NvmePorts } from './ports.js'
 import { QueueSet } from './queue-set.js'
@@ -25,6 +25,7 @@ const NVM_COMMAND_SET = 0
  */
 export class Controller {
   readonly #ports: NvmePorts
+  readonly #namespaces: ReadonlyMap<number, Namespace>
   readonly #registers: Registers
   readonly #queues: QueueSet
   readonly #features: Features
@@ -38,6 +39,7 @@ export class Controller {
 
   constructor(ports: NvmePorts, options: NvmeOptions, namespaces: ReadonlyMap<number, Namespace>) {
     this.#ports = ports
+    this.#namespaces = namespaces
     this.#registers = new Registers(ports.registers, options.depth)
     const memory = new HostMemory(ports.dma)
     const transfer = new DataTransfer(memory)
@@ -98,8 +100,18 @@ export class Controller {
     const wasEnabled = (before & CC.EN) !== 0
     if (enabled && !wasEnabled) this.#enable()
     else if (!enabled && wasEnabled) this.#disable()
-    if (CC.shn(cc) !== 0 && CC.shn(before) === 0) this.#setStatus(this.#csts | CSTS.SHST_COMPLETE)
+    if (CC.shn(cc) !== 0 && CC.shn(before) === 0) this.#shutDown()
     else if (CC.shn(cc) === 0) this.#setStatus(this.#csts & ~(3 << 2))
+  }
+
+  /** Complete means that nothing is left in a cache. */
+  #shutDown(): void {
+    try {
+      flushAll(this.#namespaces)
+    } catch {
+      // The register has no word for it, and the driver would wait in vain.
+    }
+    this.#setStatus(this.#csts | CSTS.SHST_COMPLETE)
   }
 
   #enable(): void {

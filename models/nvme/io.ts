@@ -2,7 +2,7 @@
 import type { Command } from './command.js'
 import type { Features } from './features.js'
 import type { Health } from './health.js'
-import type { Namespace } from './namespace.js'
+import { flushAll, type Namespace } from './namespace.js'
 import { IO } from './opcodes.js'
 import { CommandFailed, status } from './status.js'
 import type { DataTransfer } from './transfer.js'
@@ -79,7 +79,7 @@ export class IoCommands {
   }
 
   #flush(command: Command): void {
-    if (command.nsid === ALL_NAMESPACES) for (const namespace of this.#namespaces.values()) namespace.medium.flush()
+    if (command.nsid === ALL_NAMESPACES) flushAll(this.#namespaces)
     else this.#namespace(command).medium.flush()
   }
 

@@ -58,6 +58,11 @@ export class Namespace {
   }
 }
 
+/** What was written is safe afterwards, or this throws. */
+export function flushAll(namespaces: ReadonlyMap<number, Namespace>): void {
+  for (const { medium } of namespaces.values()) medium.flush()
+}
+
 /** A custom UUID (version 8) that follows from a name. */
 export function uuidOf(name: string): Uint8Array {
   const uuid = Uint8Array.from(createHash('sha256').update(name).digest().subarray(0, 16))

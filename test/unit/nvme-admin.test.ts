@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { describe, expect, it } from 'vitest'
+import { MemoryMedium } from '../../models/nvme/medium.js'
 import { BAR_SIZE, REG } from '../../models/nvme/registers.js'
-import { DNR, status } from '../../models/nvme/status.js'
+import { CommandFailed, DNR, status } from '../../models/nvme/status.js'
 import { Host } from './nvme-bus.js'
 
 const BUFFER = 0x8000
@@ -9,6 +10,17 @@ const BUFFER = 0x8000
 function identify(host: Host, cns: number, nsid = 0, cdw11 = 0) {
   host.memory.fill(0xee, BUFFER, BUFFER + 4096)
   return host.run(0, { opcode: 0x06, nsid, prp1: BUFFER, cdw: [cns, cdw11] })
+}
+
+/** Counts its flushes; each fails if told so. */
+class FlushedMedium extends MemoryMedium {
+  flushes = 0
+  broken = false
+
+  override flush(): void {
+    this.flushes++
+    if (this.broken) throw new CommandFailed(status.writeFault)
+  }
 }
 
 const ascii = (host: Host, offset: number, length: number) => Buffer.from(host.memory.subarray(offset, offset + length)).toString('latin1')
@@ -49,6 +61,20 @@ describe('the registers', () => {
     expect(host.register(REG.CSTS)).toBe(0)
     host.enable()
     expect(host.register(REG.CSTS)).toBe(1)
+  })
+
+  it('call a shutdown complete when the cache is written, or cannot be', () => {
+    const medium = new FlushedMedium(1 << 20)
+    const host = new Host({}, medium)
+    for (const broken of [false, true]) {
+      medium.broken = broken
+      medium.flushes = 0
+      host.enable()
+      expect(medium.flushes).toBe(0)
+      host.writeRegister(REG.CC, (6 << 16) | (4 << 20) | (1 << 14) | 1)
+      expect(medium.flushes).toBe(1)
+      expect(host.register(REG.CSTS)).toBe(1 | (2 << 2))
+    }
   })
 
   it('keep their value where they are read-only', () => {
