@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { closeSync, mkdtempSync, openSync, readFileSync, readdirSync, readlinkSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { closeSync, fstatSync, mkdtempSync, openSync, readFileSync, readdirSync, readlinkSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -83,6 +84,20 @@ describe('a namespace in a file', () => {
     const forceUnitAccess = { opcode: WRITE, nsid: 1, prp1: DATA, cdw: [0, 0, 1 << 30] }
     expect(host.run(1, forceUnitAccess).status).toBe(status.writeFault | DNR)
     opened.forEach((one) => closeSync(one))
+  })
+
+  it('says so when it closes without what was written', async () => {
+    const path = join(folder, 'disk')
+    const medium = new FileMedium(path, 1 << 20)
+    const fd = descriptorOf(path)
+    closeSync(fd)
+    expect(() => medium.flush()).toThrow()
+    const others = reopen(path, fd).filter((one) => one !== fd)
+    const warned = once(process, 'warning')
+    medium.close()
+    expect(String((await warned)[0])).toContain(path)
+    expect(() => fstatSync(fd)).toThrow('EBADF')
+    others.forEach((one) => closeSync(one))
   })
 
   it('that does not exist and has no size is a usage error', () => {
