@@ -44,7 +44,7 @@ export class Controller {
     const memory = new HostMemory(ports.dma)
     const transfer = new DataTransfer(memory)
     this.#queues = new QueueSet(memory, options)
-    this.#features = new Features(options.queues)
+    this.#features = new Features(options.queues, () => flushAll(namespaces))
     this.#admin = new AdminCommands({
       options,
       namespaces,

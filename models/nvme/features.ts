@@ -22,12 +22,15 @@ const NOT_SET = 0xffff
 /** Get Features and Set Features: plain values, except where the answer depends on the question. */
 export class Features {
   readonly #queues: number
+  readonly #flush: () => void
   readonly #values = new Map<number, number>()
   /** over and under temperature, a threshold each sensor: key is THSEL << 4 | TMPSEL */
   readonly #thresholds = new Map<number, number>()
 
-  constructor(queues: number) {
+  /** `flush` writes the volatile cache, before it is turned off. */
+  constructor(queues: number, flush: () => void) {
     this.#queues = queues
+    this.#flush = flush
     this.reset()
   }
 
@@ -84,6 +87,7 @@ export class Features {
     } else if (id === FEATURE.powerManagement && (value & 0x1f) !== 0) {
       throw new CommandFailed(status.invalidField)
     } else if (this.#values.has(id) && id <= 0xff) {
+      if (id === FEATURE.volatileWriteCache && (value & 1) === 0) this.#flush()
       this.#values.set(id, value)
     } else {
       throw new CommandFailed(status.invalidField)

@@ -169,6 +169,22 @@ describe('features and log pages', () => {
     expect(host.run(0, { opcode: 0x0a, cdw: [0x0b] }).result).toBe(0)
   })
 
+  it('write the cache before it is off; it stays on if that fails', () => {
+    const medium = new FlushedMedium(1 << 20)
+    const host = new Host({}, medium).enable()
+    const setCache = (value: number) => host.run(0, { opcode: 0x09, cdw: [6, value] }).status
+    const cache = () => host.run(0, { opcode: 0x0a, cdw: [6] }).result
+    medium.broken = true
+    expect(setCache(0)).toBe(status.writeFault | DNR)
+    expect(cache()).toBe(1)
+    medium.broken = false
+    expect(setCache(1)).toBe(0)
+    expect(medium.flushes).toBe(1)
+    expect(setCache(0)).toBe(0)
+    expect(medium.flushes).toBe(2)
+    expect(cache()).toBe(0)
+  })
+
   it('keep a temperature threshold for each sensor and direction', () => {
     const host = new Host().enable()
     expect(host.run(0, { opcode: 0x0a, cdw: [4, 0] }).result).toBe(343)
