@@ -196,7 +196,9 @@ export class Controller {
     } catch (error) {
       result = failureStatus(error)
       command.result = 0
-      if (!(error instanceof CommandFailed) || error.isMediaError) this.#errors.add(command, result)
+      const isMediaError = error instanceof CommandFailed && error.isMediaError
+      if (isMediaError) this.#health.mediaErrors++
+      if (isMediaError || !(error instanceof CommandFailed)) this.#errors.add(command, result)
     }
     queue.completions.stage(command, queue.head, result)
   }

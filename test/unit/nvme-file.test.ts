@@ -60,13 +60,17 @@ describe('a namespace in a file', () => {
     expect(Buffer.compare(later.memory.subarray(DATA, DATA + data.length), data)).toBe(0)
   })
 
-  it('reports a write fault when the file cannot take it', () => {
+  it('reports a write fault when the file cannot take it, and counts media errors', () => {
     const medium = new FileMedium(join(folder, 'disk'), 1 << 20)
     const host = new Host({}, medium).enable()
     host.createQueues(1, 8)
     medium.close()
     expect(host.io(1, WRITE, 0, 1, DATA).status).toBe(status.writeFault)
     expect(host.io(1, READ, 0, 1, DATA).status).toBe(status.unrecoveredReadError)
+    expect(host.io(1, READ, 4096, 1, DATA).status).toBe(status.lbaOutOfRange | DNR)
+    // SMART: media errors, entries of the error log
+    host.run(0, { opcode: 0x02, nsid: 0xffff_ffff, prp1: BACK, cdw: [(127 << 16) | 2] })
+    expect([160, 176].map((at) => host.view.getBigUint64(BACK + at, true))).toEqual([2n, 2n])
   })
 
   it('whose last writes were lost fails each flush from then on, and tells the driver not to try again', () => {
