@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from './command.js'
-import type { Features } from './features.js'
-import type { Health } from './health.js'
 import * as identify from './identify.js'
-import type { ErrorLog } from './log-pages.js'
-import { logPage } from './log-pages.js'
+import { logPage, type LogSources } from './log-pages.js'
 import { LBA_SIZES, type Namespace } from './namespace.js'
 import { ADMIN } from './opcodes.js'
 import type { NvmeOptions } from './options.js'
@@ -16,13 +13,10 @@ const NVM_COMMAND_SET = 0
 const ALL_NAMESPACES = 0xffff_ffff
 const CRYPTOGRAPHIC_ERASE = 2
 
-export interface AdminParts {
+export interface AdminParts extends LogSources {
   options: NvmeOptions
   namespaces: ReadonlyMap<number, Namespace>
   queues: QueueSet
-  features: Features
-  health: Health
-  errors: ErrorLog
   transfer: DataTransfer
 }
 
@@ -58,7 +52,7 @@ export class AdminCommands {
         queues.createCompletion(command)
         return 'done'
       case ADMIN.getLogPage:
-        this.#parts.transfer.reply(command, logPage(command, this.#parts.health, this.#parts.errors))
+        this.#parts.transfer.reply(command, logPage(command, this.#parts))
         return 'done'
       case ADMIN.identify:
         this.#parts.transfer.reply(command, this.#identify(command))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from './command.js'
-import { COMPOSITE_WARNING_KELVIN } from './health.js'
+import { COMPOSITE_KELVIN, COMPOSITE_WARNING_KELVIN } from './health.js'
 import { CommandFailed, status } from './status.js'
 
 const FEATURE = {
@@ -18,6 +18,9 @@ const FEATURE = {
 
 const SAVE = 0x8000_0000
 const NOT_SET = 0xffff
+// Composite temperature, as dword 11 names them.
+const OVER_TEMPERATURE = 0
+const UNDER_TEMPERATURE = 1 << 20
 
 /** Get Features and Set Features: plain values, except where the answer depends on the question. */
 export class Features {
@@ -56,6 +59,11 @@ export class Features {
 
   get asyncEventConfig(): number {
     return this.#values.get(FEATURE.asyncEvents) as number
+  }
+
+  /** The composite temperature is at or beyond a threshold; there are no other sensors. */
+  get temperatureWarning(): boolean {
+    return COMPOSITE_KELVIN >= this.#threshold(OVER_TEMPERATURE) || COMPOSITE_KELVIN <= this.#threshold(UNDER_TEMPERATURE)
   }
 
   get(command: Command): void {

@@ -4,6 +4,7 @@
 export const COMPOSITE_KELVIN = 300
 export const COMPOSITE_WARNING_KELVIN = 343
 export const COMPOSITE_CRITICAL_KELVIN = 353
+const TEMPERATURE_WARNING = 1 << 1
 
 /** What the SMART log counts. Nothing here depends on time. */
 export class Health {
@@ -25,9 +26,10 @@ export class Health {
   }
 
   /** SMART / Health Information (NVMe 1.4, figure 194). */
-  smartLog(): Uint8Array {
+  smartLog(temperatureWarning: boolean): Uint8Array {
     const bytes = new Uint8Array(512)
     const view = new DataView(bytes.buffer)
+    bytes[0] = temperatureWarning ? TEMPERATURE_WARNING : 0
     view.setUint16(1, COMPOSITE_KELVIN, true)
     bytes[3] = 100 // available spare, and the threshold of its warning
     bytes[4] = 10

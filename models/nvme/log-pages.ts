@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from './command.js'
+import type { Features } from './features.js'
 import type { Health } from './health.js'
 import { ERROR_LOG_ENTRIES } from './identify.js'
 import { ADMIN_EFFECTS, IO_EFFECTS } from './opcodes.js'
@@ -39,9 +40,15 @@ export class ErrorLog {
   }
 }
 
+export interface LogSources {
+  health: Health
+  errors: ErrorLog
+  features: Features
+}
+
 /** The part of a log page that Get Log Page asks for; bytes behind the page's end read as zero. */
-export function logPage(command: Command, health: Health, errors: ErrorLog): Uint8Array {
-  const page = wholePage(command.dword(10) & 0xff, health, errors)
+export function logPage(command: Command, sources: LogSources): Uint8Array {
+  const page = wholePage(command.dword(10) & 0xff, sources)
   const dwords = ((command.dword(11) & 0xffff) * 0x10000 + (command.dword(10) >>> 16)) + 1
   const offset = command.dword(12)
   if ((offset & 3) !== 0 || command.dword(13) !== 0 || offset > page.length) throw new CommandFailed(status.invalidField)
@@ -52,13 +59,13 @@ export function logPage(command: Command, health: Health, errors: ErrorLog): Uin
   return answer
 }
 
-function wholePage(id: number, health: Health, errors: ErrorLog): Uint8Array {
+function wholePage(id: number, { health, errors, features }: LogSources): Uint8Array {
   switch (id) {
     case 0x01:
       return errors.bytes()
     case 0x02:
       health.errorLogEntries = errors.count
-      return health.smartLog()
+      return health.smartLog(features.temperatureWarning)
     case 0x03:
       return firmwareSlots()
     case 0x04:

@@ -206,6 +206,28 @@ describe('features and log pages', () => {
     expect(host.view.getUint16(BUFFER + 1, true)).toBe(300)
   })
 
+  it('warn in the SMART log when the temperature is at a threshold, or beyond it', () => {
+    const host = new Host().enable()
+    const [over, under] = [0, 1 << 20]
+    const warning = () => {
+      host.run(0, { opcode: 0x02, nsid: 0xffff_ffff, prp1: BUFFER, cdw: [(127 << 16) | 2] })
+      return host.memory[BUFFER]
+    }
+    expect(warning()).toBe(0)
+    for (const [which, kelvin, expected] of [
+      [over, 301, 0],
+      [over, 300, 2],
+      [over, 343, 0],
+      [under, 299, 0],
+      [under, 300, 2],
+    ] as const) {
+      expect(host.run(0, { opcode: 0x09, cdw: [4, which | kelvin] }).status).toBe(0)
+      expect(warning(), `${which}: ${kelvin}`).toBe(expected)
+    }
+    host.enable()
+    expect(warning()).toBe(0)
+  })
+
   it('give the part of a page that was asked for', () => {
     const host = new Host().enable()
     host.run(0, { opcode: 0x02, prp1: BUFFER, cdw: [(1 << 16) | 3, 0, 8] })
