@@ -55,13 +55,22 @@ export class MemoryMedium implements Medium {
     // the span was the memory itself
   }
 
+  /** Takes as many steps as there are chunks in the range, or in all, whichever is less. */
   zero(offset: number, length: number): void {
-    for (let at = offset; at < offset + length; ) {
-      const { index, start, end } = within(at, offset + length - at)
-      if (start === 0 && end === CHUNK) this.#chunks.delete(index)
-      else this.#chunks.get(index)?.fill(0, start, end)
-      at += end - start
+    const end = offset + length
+    if (length > this.#chunks.size * CHUNK) {
+      for (const index of this.#chunks.keys()) this.#zeroIn(index, offset, end)
+    } else {
+      for (let index = Math.floor(offset / CHUNK); index * CHUNK < end; index++) this.#zeroIn(index, offset, end)
     }
+  }
+
+  /** Zeroes what the chunk has of [offset, end), which may be nothing. */
+  #zeroIn(index: number, offset: number, end: number): void {
+    const first = Math.max(offset - index * CHUNK, 0)
+    const behind = Math.min(end - index * CHUNK, CHUNK)
+    if (first === 0 && behind === CHUNK) this.#chunks.delete(index)
+    else if (first < behind) this.#chunks.get(index)?.fill(0, first, behind)
   }
 
   deallocate(offset: number, length: number): void {
