@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { Eeprom } from './eeprom.js'
+import { Faults } from './faults.js'
 import { Phy } from './phy.js'
 import type { CardPorts, Wire } from './ports.js'
 import { Receiver } from './receiver.js'
@@ -31,7 +32,7 @@ export class Card {
   readonly #transmitter: Transmitter
   readonly #receiver: Receiver
   readonly #cable: Cable
-  #faults = 0
+  readonly #faults = new Faults()
   #frames = { sent: 0, received: 0 }
 
   constructor(ports: CardPorts, identity: CardIdentity, cable: Cable) {
@@ -50,12 +51,12 @@ export class Card {
         cable.carry(frame)
       },
     }
-    this.#transmitter = new Transmitter(ports, wire, this.#statistics)
-    this.#receiver = new Receiver(ports, this.#statistics)
+    this.#transmitter = new Transmitter(ports, wire, this.#statistics, this.#faults)
+    this.#receiver = new Receiver(ports, this.#statistics, this.#faults)
   }
 
   stats(): Record<string, number> {
-    return { ...this.#frames, faults: this.#faults }
+    return { ...this.#frames, faults: this.#faults.count }
   }
 
   powerOn(): void {
@@ -107,6 +108,9 @@ export class Card {
       case REG.RDH:
         this.#receiver.forget()
         return this.#cable.changed()
+      case REG.TDH:
+        // Part of the driver's reset: what it had begun to send it will not go on with.
+        return this.#transmitter.reset()
       case REG.RDT:
       case REG.TCTL:
       case REG.TDT:
@@ -125,7 +129,7 @@ export class Card {
     const { view } = this.#ports.bar
     const heads = (): string => `${view.getUint32(REG.TDH, true)} ${view.getUint32(REG.RDH, true)}`
     const before = heads()
-    const causes = this.#run(() => this.#transmitter.run()) | this.#run(() => this.#receiver.run())
+    const causes = this.#transmitter.run() | this.#receiver.run()
     this.#statistics.flush()
     if (causes) this.#raise(causes)
     return heads() !== before
@@ -158,16 +162,6 @@ export class Card {
     view.setUint32(REG.STATUS, link | (this.#identity.port === 1 ? STATUS.FUNC_1 : 0), true)
     this.#transmitter.reset()
     this.#receiver.reset()
-  }
-
-  /** Memory that the driver has not mapped: what was under way is lost, and counted for people. */
-  #run(work: () => number): number {
-    try {
-      return work()
-    } catch {
-      this.#faults++
-      return 0
-    }
   }
 
   #raise(causes: number): void {

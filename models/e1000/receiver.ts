@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 import { crc32 } from 'node:zlib'
+import type { Faults } from './faults.js'
 import type { CardPorts } from './ports.js'
 import { CAUSE, CTRL, RCTL, REG } from './registers.js'
 import { DESCRIPTOR_BYTES, Ring } from './ring.js'
 import { type Statistics, countFrame, isBroadcast, isMulticast } from './statistics.js'
 
 const STATUS = { DD: 1, EOP: 1 << 1, IXSM: 1 << 2, VP: 1 << 3 } as const
+const ERROR = { RXE: 1 << 7 } as const
 const FIFO_BYTES = 48 * 1024
 const ADDRESSES = 16
 const ADDRESS_VALID = 2 ** 31
@@ -16,15 +18,17 @@ export class Receiver {
   readonly #ports: CardPorts
   readonly #ring: Ring
   readonly #statistics: Statistics
+  readonly #faults: Faults
   readonly #fifo: { bytes: Uint8Array; status: number; special: number }[] = []
   #fifoBytes = 0
   /** fetched before they are needed: where the first stands, and what is left of them */
   #fetched: { from: number; descriptors: DataView } | undefined
 
-  constructor(ports: CardPorts, statistics: Statistics) {
+  constructor(ports: CardPorts, statistics: Statistics, faults: Faults) {
     this.#ports = ports
     this.#ring = new Ring(ports, REG.RDBAL)
     this.#statistics = statistics
+    this.#faults = faults
   }
 
   reset(): void {
@@ -77,14 +81,20 @@ export class Receiver {
     return causes
   }
 
+  /** A descriptor is used up even where its buffer cannot be written; the driver is told, and drops the frame. */
   #fill(bytes: Uint8Array, status: number, special: number): void {
     const head = this.#ring.head
-    this.#ports.dma.write(this.#buffer(head), bytes)
+    const { dma } = this.#ports
+    const written = this.#faults.attempt(() => {
+      dma.write(this.#buffer(head), bytes)
+      return true
+    })
     const done = new DataView(new ArrayBuffer(8))
     done.setUint16(0, bytes.length, true)
     done.setUint8(4, status)
+    done.setUint8(5, written ? 0 : ERROR.RXE)
     done.setUint16(6, special, true)
-    this.#ports.dma.write(this.#ring.address(head) + 8n, new Uint8Array(done.buffer))
+    this.#faults.attempt(() => dma.write(this.#ring.address(head) + 8n, new Uint8Array(done.buffer)))
     this.#ring.head = (head + 1) % this.#ring.entries
   }
 

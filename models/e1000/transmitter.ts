@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import type { Faults } from './faults.js'
 import { type Context, insertChecksum, insertIpChecksum, insertTransportChecksum, segments } from './offload.js'
 import type { CardPorts, Wire } from './ports.js'
 import { CAUSE, REG, TCTL } from './registers.js'
@@ -16,6 +17,8 @@ const MIN_FRAME = 60
 /** A packet on its way out of the driver's memory: what its descriptors say, and its bytes so far. */
 interface Packet {
   parts: Uint8Array[]
+  /** it could not be read: the rest of it is passed over */
+  lost: boolean
   command: number
   options: number
   /** legacy: where the checksum goes, and where it begins */
@@ -30,14 +33,16 @@ export class Transmitter {
   readonly #ring: Ring
   readonly #wire: Wire
   readonly #statistics: Statistics
+  readonly #faults: Faults
   #context: Context | undefined
   #packet: Packet | undefined
 
-  constructor(ports: CardPorts, wire: Wire, statistics: Statistics) {
+  constructor(ports: CardPorts, wire: Wire, statistics: Statistics, faults: Faults) {
     this.#ports = ports
     this.#ring = new Ring(ports, REG.TDBAL)
     this.#wire = wire
     this.#statistics = statistics
+    this.#faults = faults
   }
 
   reset(): void {
@@ -52,7 +57,8 @@ export class Transmitter {
       const owned = this.#ring.owned
       if (owned === 0) return causes
       const from = this.#ring.head
-      const descriptors = this.#ring.fetch(from, owned)
+      const descriptors = this.#faults.attempt(() => this.#ring.fetch(from, owned))
+      if (!descriptors) return causes
       let done = 0
       while (done < descriptors.byteLength && !this.#wire.busy) {
         causes |= this.#take(descriptors, done, this.#ring.address(from) + BigInt(done))
@@ -72,26 +78,32 @@ export class Transmitter {
     if (!(command & COMMAND.RS)) return 0
     const status = new Uint8Array(4)
     new DataView(status.buffer).setUint32(0, descriptors.getUint32(at + 12, true) | DONE, true)
-    this.#ports.dma.write(address + 12n, status)
+    this.#faults.attempt(() => this.#ports.dma.write(address + 12n, status))
     return CAUSE.TXDW
   }
 
   #data(descriptors: DataView, at: number, command: number, extended: boolean): void {
     const length = command & (extended ? 0xf_ffff : 0xffff)
     // What holds for the packet stands in its first descriptor; of a legacy one also where its checksum is.
-    this.#packet ??= {
+    const packet = (this.#packet ??= {
       parts: [],
+      lost: false,
       command,
       options: extended ? descriptors.getUint8(at + 13) : 0,
       checksum: descriptors.getUint8(at + 10),
       start: descriptors.getUint8(at + 13),
       vlan: descriptors.getUint16(at + 14, true),
-    }
-    if (length > 0) this.#packet.parts.push(this.#ports.dma.read(descriptors.getBigUint64(at, true), length))
+    })
+    if (length > 0 && !packet.lost) this.#gather(packet, descriptors.getBigUint64(at, true), length)
     if (!(command & COMMAND.EOP)) return
-    const packet = this.#packet
     this.#packet = undefined
-    this.#finish(packet, extended)
+    if (!packet.lost) this.#finish(packet, extended)
+  }
+
+  #gather(packet: Packet, address: bigint, length: number): void {
+    const part = this.#faults.attempt(() => this.#ports.dma.read(address, length))
+    if (part) packet.parts.push(part)
+    else packet.lost = true
   }
 
   #finish(packet: Packet, extended: boolean): void {

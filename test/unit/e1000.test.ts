@@ -72,6 +72,11 @@ class Host {
     this.write(REG.RCTL, RCTL.EN | RCTL.BAM)
   }
 
+  /** As a driver does that has reset the card: the ring begins at its first descriptor again. */
+  restart(): void {
+    this.#tail = 0
+  }
+
   /** Puts a descriptor on the transmit ring, without telling the card. */
   queue(command: number, low: bigint, high = 0): void {
     const at = TX_RING + 16 * this.#tail
@@ -278,6 +283,46 @@ describe('two e1000 cards', () => {
     left.start()
     left.queueFrame(frameTo(right, 60))
     expect(() => left.send()).not.toThrow()
+  })
+
+  it('pass over a packet whose memory is not the driver\'s, and send those before and behind it once', () => {
+    const [left, right] = pair()
+    right.write(REG.RDT, ENTRIES - 1)
+    left.queueFrame(frameTo(right, 60, 1), TX_BUFFERS)
+    left.queue(60, 2n ** 40n)
+    left.queue(EOP | RS | 60, BigInt(TX_BUFFERS))
+    left.queueFrame(frameTo(right, 60, 2), TX_BUFFERS + 2048)
+    for (let i = 0; i < 2; i++) left.send()
+    expect([left.read(REG.TDH), right.read(REG.RDH)]).toEqual([4, 2])
+    expect([0, 1].map((i) => right.received(i).bytes[30])).toEqual([1, 2])
+    expect([0, 2, 3].map((i) => left.memory.getUint8(TX_RING + 16 * i + 12) & 1)).toEqual([1, 1, 1])
+    expect(left.read(REG.ICR) & CAUSE.TXDW).toBe(CAUSE.TXDW)
+    expect(left.card.stats().faults).toBe(1)
+  })
+
+  it('give a buffer that is not there back as an error, and use those before and behind it', () => {
+    const [left, right] = pair()
+    right.memory.setBigUint64(RX_RING + 16, 2n ** 40n, true)
+    for (let i = 0; i < 3; i++) left.queueFrame(frameTo(right, 60, i), TX_BUFFERS + 2048 * i)
+    left.send()
+    right.write(REG.RDT, ENTRIES - 1)
+    expect(right.read(REG.RDH)).toBe(3)
+    expect([0, 1, 2].map((i) => right.memory.getUint8(RX_RING + 16 * i + 13))).toEqual([0, 0x80, 0])
+    expect([0, 2].map((i) => right.received(i).bytes[30])).toEqual([0, 2])
+    expect(right.read(REG.ICR) & CAUSE.RXT0).toBe(CAUSE.RXT0)
+    expect(right.card.stats().faults).toBe(1)
+  })
+
+  it('forget the beginning of a packet when the driver sets its ring up anew', () => {
+    const [left, right] = pair()
+    right.write(REG.RDT, ENTRIES - 1)
+    left.queue(60, BigInt(TX_BUFFERS))
+    left.send()
+    for (const register of [REG.TDT, REG.TDH]) left.write(register, 0)
+    left.restart()
+    left.queueFrame(frameTo(right, 60))
+    left.send()
+    expect(right.received(0).bytes.length).toBe(64)
   })
 })
 
