@@ -4,11 +4,13 @@ import type { Faults } from './faults.js'
 import type { CardPorts } from './ports.js'
 import { CAUSE, CTRL, RCTL, REG } from './registers.js'
 import { DESCRIPTOR_BYTES, Ring } from './ring.js'
-import { type Statistics, countFrame, isBroadcast, isMulticast } from './statistics.js'
+import { FCS_BYTES, type Statistics, countFrame, isBroadcast, isMulticast } from './statistics.js'
 
 const STATUS = { DD: 1, EOP: 1 << 1, IXSM: 1 << 2, VP: 1 << 3 } as const
 const ERROR = { RXE: 1 << 7 } as const
 const FIFO_BYTES = 48 * 1024
+/** the longest frame, with its check sequence: without LPE, and with it */
+const LONGEST = { usual: 1522, large: 16384 } as const
 const ADDRESSES = 16
 const ADDRESS_VALID = 2 ** 31
 const VLAN_TYPE = 0x8100
@@ -53,6 +55,8 @@ export class Receiver {
   /** A frame from the cable; the driver does not see it before run(). */
   take(frame: Uint8Array): void {
     if (!this.enabled || !this.#wanted(frame)) return
+    // The driver's buffers are as long as what it has asked for.
+    if (frame.length + FCS_BYTES > (this.#control & RCTL.LPE ? LONGEST.large : LONGEST.usual)) return this.#statistics.add('ROC', 1)
     countFrame(this.#statistics, 'received', frame)
     const tagged = (this.#register(REG.CTRL) & CTRL.VME) !== 0 && ((frame[12] as number) << 8 | (frame[13] as number)) === VLAN_TYPE
     const bare = tagged ? Buffer.concat([frame.subarray(0, 12), frame.subarray(16)]) : frame
@@ -69,9 +73,17 @@ export class Receiver {
     while (this.#fifo.length > 0 && this.enabled) {
       const { bytes } = this.#fifo[0] as { bytes: Uint8Array }
       const size = this.#bufferSize
-      if (Math.ceil(bytes.length / size) > this.#ring.owned) break
+      const needed = Math.ceil(bytes.length / size)
+      const { entries, owned } = this.#ring
+      // A ring without entries is not there yet; one that is too short will never do.
+      const fits = entries === 0 || needed < entries
+      if (fits && needed > owned) break
       const frame = this.#fifo.shift() as { bytes: Uint8Array; status: number; special: number }
       this.#fifoBytes -= bytes.length
+      if (!fits) {
+        this.#statistics.add('MPC', 1)
+        continue
+      }
       for (let at = 0; at < bytes.length; at += size) {
         const end = at + size >= bytes.length
         this.#fill(bytes.subarray(at, at + size), frame.status | STATUS.DD | (end ? STATUS.EOP : 0), end ? frame.special : 0)

@@ -93,6 +93,7 @@ export function registerMap(): RegisterMap {
         { name: 'EN', lsb: 1 },
         { name: 'UPE', lsb: 3 },
         { name: 'MPE', lsb: 4 },
+        { name: 'LPE', lsb: 5 },
         { name: 'BAM', lsb: 15 },
         { name: 'BSIZE', lsb: 16, bits: 2 },
         { name: 'BSEX', lsb: 25 },

@@ -44,14 +44,14 @@ export const EEPROM_WORDS = 64
 
 export const CTRL = { VME: 1 << 30, RST: 1 << 26, PHY_RST: 2 ** 31 } as const
 export const STATUS = { FD: 1, LU: 1 << 1, FUNC_1: 1 << 2, SPEED_1000: 1 << 7 } as const
-export const RCTL = { EN: 1 << 1, UPE: 1 << 3, MPE: 1 << 4, BAM: 1 << 15, BSEX: 1 << 25, SECRC: 1 << 26 } as const
+export const RCTL = { EN: 1 << 1, UPE: 1 << 3, MPE: 1 << 4, LPE: 1 << 5, BAM: 1 << 15, BSEX: 1 << 25, SECRC: 1 << 26 } as const
 export const TCTL = { EN: 1 << 1 } as const
 export const CAUSE = { TXDW: 1, TXQE: 1 << 1, LSC: 1 << 2, RXDMT0: 1 << 4, RXO: 1 << 6, RXT0: 1 << 7 } as const
 export const MDIC = { DATA: 0xffff, REGISTER_SHIFT: 16, PHY_SHIFT: 21, WRITE: 1 << 26, READ: 1 << 27, READY: 1 << 28, ERROR: 1 << 30 } as const
 
 const STATISTICS = 74
 /** Offsets of the counters that this card has, from STATISTICS on. */
-export const COUNTER = { MPC: 0x10, GPRC: 0x74, BPRC: 0x78, MPRC: 0x7c, GPTC: 0x80, GORC: 0x88, GOTC: 0x90, TOR: 0xc0, TOT: 0xc8, TPR: 0xd0, TPT: 0xd4, MPTC: 0xf0, BPTC: 0xf4, TSCTC: 0xf8 } as const
+export const COUNTER = { MPC: 0x10, GPRC: 0x74, BPRC: 0x78, MPRC: 0x7c, GPTC: 0x80, GORC: 0x88, GOTC: 0x90, ROC: 0xac, TOR: 0xc0, TOT: 0xc8, TPR: 0xd0, TPT: 0xd4, MPTC: 0xf0, BPTC: 0xf4, TSCTC: 0xf8 } as const
 
 const ALL = 0xffff_ffffn
 const PHY_ADDRESS = 1

@@ -3,7 +3,7 @@ import type { CardPorts } from './ports.js'
 import { COUNTER, REG } from './registers.js'
 
 type Counter = keyof typeof COUNTER
-const FCS_BYTES = 4
+export const FCS_BYTES = 4
 
 /** The card's counters, which the driver's reads clear: kept here while frames move, and added to the registers after. */
 export class Statistics {

@@ -260,6 +260,33 @@ describe('two e1000 cards', () => {
     expect(to([255, 255, 255, 255, 255, 255])).toBe(4)
   })
 
+  it('drop a frame that is longer than the driver has asked for, and count it', () => {
+    const [left, right] = pair()
+    right.write(REG.RDT, ENTRIES - 1)
+    const send = (length: number) => {
+      left.queueFrame(frameTo(right, length))
+      left.send()
+      return [right.read(REG.RDH), right.read(REG.STATISTICS + COUNTER.ROC)]
+    }
+    expect(send(1518)).toEqual([1, 0])
+    expect(send(1519)).toEqual([1, 1])
+    right.write(REG.RCTL, RCTL.EN | RCTL.LPE)
+    expect(send(1519)).toEqual([2, 1])
+    expect(send(16380)).toEqual([10, 1])
+    expect(send(16381)).toEqual([10, 2])
+    expect(right.read(REG.STATISTICS + COUNTER.GPRC)).toBe(3)
+  })
+
+  it('miss a frame that is longer than all buffers of the ring, and go on with the next', () => {
+    const [left, right] = pair()
+    right.write(REG.RCTL, RCTL.EN | RCTL.LPE)
+    right.write(REG.RDLEN, 4 * 16)
+    right.write(REG.RDT, 3)
+    for (const length of [9000, 60]) left.queueFrame(frameTo(right, length))
+    left.send()
+    expect([right.read(REG.STATISTICS + COUNTER.MPC), right.read(REG.RDH), right.received(0).bytes.length]).toEqual([1, 1, 64])
+  })
+
   it('do as a context descriptor says: a checksum for each datagram', () => {
     const [left, right] = pair()
     right.write(REG.RDT, ENTRIES - 1)
