@@ -15,6 +15,7 @@ export interface Context {
   /** TCP, and not UDP */
   tcp: boolean
   headerLength: number
+  /** not 0 */
   segmentSize: number
 }
 
@@ -56,8 +57,7 @@ export function insertTransportChecksum(frame: Uint8Array, context: Context): vo
 
 /** The frames that a large packet becomes, each with its own lengths, numbers and checksums. */
 export function* segments(packet: Uint8Array, context: Context): Generator<Uint8Array> {
-  const { headerLength, ipStart, start } = context
-  const size = Math.max(context.segmentSize, 1)
+  const { headerLength, ipStart, start, segmentSize: size } = context
   const payload = packet.length - headerLength
   for (let sent = 0, index = 0; sent < payload; sent += size, index++) {
     const length = Math.min(size, payload - sent)

@@ -9,6 +9,8 @@ import { FCS_BYTES, type Statistics, countFrame, isBroadcast, isMulticast } from
 const STATUS = { DD: 1, EOP: 1 << 1, IXSM: 1 << 2, VP: 1 << 3 } as const
 const ERROR = { RXE: 1 << 7 } as const
 const FIFO_BYTES = 48 * 1024
+/** more than a sender that looks at `full` between its packets fills it with, unless it cuts them into crumbs */
+const FIFO_LIMIT = 8 * FIFO_BYTES
 /** the longest frame, with its check sequence: without LPE, and with it */
 const LONGEST = { usual: 1522, large: 16384 } as const
 const ADDRESSES = 16
@@ -57,6 +59,7 @@ export class Receiver {
     if (!this.enabled || !this.#wanted(frame)) return
     // The driver's buffers are as long as what it has asked for.
     if (frame.length + FCS_BYTES > (this.#control & RCTL.LPE ? LONGEST.large : LONGEST.usual)) return this.#statistics.add('ROC', 1)
+    if (this.#fifoBytes + frame.length > FIFO_LIMIT) return this.#statistics.add('MPC', 1)
     countFrame(this.#statistics, 'received', frame)
     const tagged = (this.#register(REG.CTRL) & CTRL.VME) !== 0 && ((frame[12] as number) << 8 | (frame[13] as number)) === VLAN_TYPE
     const bare = tagged ? Buffer.concat([frame.subarray(0, 12), frame.subarray(16)]) : frame

@@ -13,11 +13,14 @@ const TYPE_DATA = 1
 const OPTIONS = { IP: 1, TRANSPORT: 2 } as const
 const DONE = 1
 const MIN_FRAME = 60
+const MAX_PACKET = 256 * 1024
 
 /** A packet on its way out of the driver's memory: what its descriptors say, and its bytes so far. */
 interface Packet {
   parts: Uint8Array[]
-  /** it could not be read: the rest of it is passed over */
+  /** of its parts, in bytes */
+  length: number
+  /** it could not be read, or is too long: the rest of it is passed over */
   lost: boolean
   command: number
   options: number
@@ -87,6 +90,7 @@ export class Transmitter {
     // What holds for the packet stands in its first descriptor; of a legacy one also where its checksum is.
     const packet = (this.#packet ??= {
       parts: [],
+      length: 0,
       lost: false,
       command,
       options: extended ? descriptors.getUint8(at + 13) : 0,
@@ -101,15 +105,23 @@ export class Transmitter {
   }
 
   #gather(packet: Packet, address: bigint, length: number): void {
-    const part = this.#faults.attempt(() => this.#ports.dma.read(address, length))
+    packet.length += length
+    const part = this.#faults.attempt(() => {
+      if (packet.length > MAX_PACKET) throw new RangeError('a packet without an end')
+      return this.#ports.dma.read(address, length)
+    })
     if (part) packet.parts.push(part)
-    else packet.lost = true
+    else {
+      packet.lost = true
+      packet.parts = []
+    }
   }
 
   #finish(packet: Packet, extended: boolean): void {
     const bytes = packet.parts.length === 1 ? (packet.parts[0] as Uint8Array) : Buffer.concat(packet.parts)
     const context = this.#context
     if (extended && context && packet.command & COMMAND.TSE) {
+      if (context.segmentSize === 0) return this.#faults.add()
       for (const frame of segments(bytes, context)) this.#send(frame, packet)
       this.#statistics.add('TSCTC', 1)
       return

@@ -340,6 +340,35 @@ describe('two e1000 cards', () => {
     expect(right.card.stats().faults).toBe(1)
   })
 
+  it('pass over a packet that has no end, and keep none of it', () => {
+    const [left, right] = pair()
+    right.write(REG.RDT, ENTRIES - 1)
+    right.write(REG.RCTL, RCTL.EN | RCTL.LPE | RCTL.BAM)
+    for (let i = 0; i < 20; i++) left.queue(0xffff, BigInt(TX_BUFFERS))
+    left.queue(EOP | RS | 60, BigInt(TX_BUFFERS))
+    left.queueFrame(frameTo(right, 60))
+    left.send()
+    expect([left.read(REG.TDH), right.read(REG.RDH), left.read(REG.STATISTICS + COUNTER.GPTC)]).toEqual([22, 1, 1])
+    expect(left.card.stats().faults).toBe(1)
+  })
+
+  it('cut no packet into segments of nothing, and miss what a receiver cannot keep of crumbs', () => {
+    const [left, right] = pair()
+    right.write(REG.RCTL, RCTL.EN | RCTL.UPE | RCTL.MPE | RCTL.BAM)
+    const large = (segment: bigint) => {
+      left.queue(DEXT, 0n, Number(segment << 16n) | (54 << 8))
+      left.queue(DEXT | RS | EOP | 2 ** 26 | (1 << 20) | 0xf000, BigInt(TX_BUFFERS))
+      left.send()
+      return left.read(REG.STATISTICS + COUNTER.GPTC)
+    }
+    expect([large(0n), left.card.stats().faults]).toEqual([0, 1])
+    const frames = large(1n)
+    expect(frames).toBe(0xf000 - 54)
+    right.write(REG.RDT, ENTRIES - 1)
+    expect(right.read(REG.STATISTICS + COUNTER.GPRC)).toBe((384 * 1024) / 64)
+    expect(right.read(REG.STATISTICS + COUNTER.GPRC) + right.read(REG.STATISTICS + COUNTER.MPC)).toBe(frames)
+  })
+
   it('forget the beginning of a packet when the driver sets its ring up anew', () => {
     const [left, right] = pair()
     right.write(REG.RDT, ENTRIES - 1)
