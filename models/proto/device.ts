@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { CONTROL, DESCRIPTOR, DESCRIPTOR_BYTES, DONE, FLAGS, ID_VALUE, IRQ, MAX_ENTRIES, MAX_FRAME, REG, STATUS } from './registers.js'
+import { CONTROL, DESCRIPTOR, DESCRIPTOR_BYTES, DONE, FLAGS, ID_VALUE, IRQ, MAX_ENTRIES, MAX_FRAME, MAX_FRAMES, REG, STATUS } from './registers.js'
 
 export interface ProtoPorts {
   /** the BAR's memory: the kernel answers reads from it */
@@ -89,7 +89,7 @@ export class ProtoDevice {
     const length = Math.min(descriptor.getUint32(DESCRIPTOR.LENGTH, true), MAX_FRAME)
     const flags = descriptor.getUint32(DESCRIPTOR.FLAGS, true)
     let moved = 0
-    if (flags === FLAGS.SEND && length > 0) {
+    if (flags === FLAGS.SEND && length > 0 && this.#frames.length < MAX_FRAMES) {
       this.#frames.push(Uint8Array.from(this.#ports.dma.read(address, length)))
       this.#sent++
       moved = length

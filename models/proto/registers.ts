@@ -24,6 +24,8 @@ export const MSIX_PBA = 0x3000
 export const BAR_SIZE = 0x4000
 export const MAX_ENTRIES = 256
 export const MAX_FRAME = 65536
+/** sent, and not received yet: a ring full of them */
+export const MAX_FRAMES = MAX_ENTRIES
 
 export const DESCRIPTOR_BYTES = 32
 /** Where the parts of a descriptor stand. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { beforeEach, describe, expect, test } from 'vitest'
 import { ProtoDevice } from '../../models/proto/device.js'
-import { CONTROL, DESCRIPTOR_BYTES, DONE, FLAGS, ID_VALUE, IRQ, REG, STATUS } from '../../models/proto/registers.js'
+import { CONTROL, DESCRIPTOR_BYTES, DONE, FLAGS, ID_VALUE, IRQ, MAX_FRAMES, REG, STATUS } from '../../models/proto/registers.js'
 
 const RING = 0x1000
 const FRAME = 0x8000
@@ -64,6 +64,16 @@ describe('the proto device', () => {
     set(REG.IRQ_ACK, IRQ.DONE)
     expect(get(REG.IRQ_STATUS)).toBe(0)
     expect(device.stats()).toEqual({ sent: 2, received: 2 })
+  })
+
+  test('keeps no more frames than a ring has, and says so of one that it does not take', () => {
+    describeFrame(0, FRAME, 4, FLAGS.SEND)
+    for (let i = 0; i <= MAX_FRAMES; i++) {
+      set(REG.RING_BASE, RING - (i % ENTRIES) * DESCRIPTOR_BYTES)
+      set(REG.DOORBELL, (i + 1) % ENTRIES)
+      expect(statusOf(0)).toBe(i < MAX_FRAMES ? DONE + 4 : DONE)
+    }
+    expect(device.stats()).toEqual({ sent: MAX_FRAMES, received: 0 })
   })
 
   test('stops with an error at memory that nobody mapped, and at a doorbell out of range', () => {
