@@ -7,6 +7,7 @@ import { type E1000Options, e1000OptionHelp, macOf, parseE1000Options } from './
 import { phyAttributes } from './e1000/phy.js'
 import { registerMap } from './e1000/register-map.js'
 import { BAR_SIZE, REG, attributes, indexed, interrupts } from './e1000/registers.js'
+import { memoryOf } from './support/memory.js'
 import { respond } from './support/respond.js'
 
 const CLASS_ETHERNET = 0x020000
@@ -51,7 +52,7 @@ const model: Model = {
       const bar = fn.bars.get(0)
       if (!bar) throw new TypeError('this slot was not created from the e1000 model')
       const mac = macOf(options, slot.id, port)
-      return new Card({ bar, dma: fn.dma }, { port, mac, words: eepromWords(mac, IDS) }, link.end(port))
+      return new Card({ bar: memoryOf(bar), dma: fn.dma }, { port, mac, words: eepromWords(mac, IDS) }, link.end(port))
     })
     for (const [port, card] of cards.entries()) link.plug(port, card)
     for (const card of cards) card.powerOn()

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-import type { Bar, Model, ModelInstance, ModelLine, PciemError, Slot, SlotOptions } from '../src/index.js'
+import type { Model, ModelInstance, ModelLine, Slot, SlotOptions } from '../src/index.js'
+import { memoryOf } from './support/memory.js'
 import { oneOf, parseOptions } from './support/options.js'
-import { Port, type PortMemory } from './uart/port.js'
+import { Port } from './uart/port.js'
 import { portPrograms } from './uart/programs.js'
 import { BAR_SIZE, PORT_STRIDE, portPlaces, registerMap } from './uart/registers.js'
 
@@ -80,20 +81,6 @@ const model: Model = {
       },
     }
   },
-}
-
-/** A card that was pulled out has no registers any more, whatever still comes over its line. */
-function memoryOf(bar: Bar): PortMemory {
-  return {
-    view: bar.view,
-    update(offset, width, bits) {
-      try {
-        bar.update(offset, width, bits)
-      } catch (error) {
-        if ((error as PciemError).code !== 'ENODEV') throw error
-      }
-    },
-  }
 }
 
 function yesOrNo(text: string): boolean {

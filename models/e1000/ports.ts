@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: MIT
+import type { BarMemory } from '../support/memory.js'
 
-/** What a card needs of the function it lives in; `Function` of the library, and its BAR 0, fit. */
+/** What a card needs of the function it lives in; `memoryOf()` BAR 0, and `Function` of the library, fit. */
 export interface CardPorts {
-  bar: {
-    /** BAR 0's memory, shared with the driver */
-    view: DataView
-    /** one step that no access of the driver comes between; sends the interrupt that follows */
-    update(offset: number, width: number, bits: { clear?: bigint; set?: bigint }): bigint
-  }
+  bar: BarMemory
   dma: {
     read(iova: bigint, length: number, into?: Uint8Array): Uint8Array
     write(iova: bigint, data: Uint8Array): void

@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: MIT
+import type { BarMemory } from '../support/memory.js'
 import { FIFO_DEPTH, LCR, LSR, MCR, MSR, type PortPlaces } from './registers.js'
-
-/** The BAR, as far as a port needs it. */
-export interface PortMemory {
-  view: DataView
-  update(offset: number, width: number, bits: { clear?: bigint; set?: bigint }): void
-}
 
 const ALL = 0xffff_ffffn
 
 /** The far side of one port: takes what the driver sends, and lets it have what comes over the line. */
 export class Port {
-  readonly #memory: PortMemory
+  readonly #memory: BarMemory
   readonly #places: PortPlaces
   readonly #send: (bytes: Uint8Array) => void
   /** what came over the line, and has no room in the FIFO yet */
@@ -22,7 +17,7 @@ export class Port {
   #lcr = 0
   #mcr = 0
 
-  constructor(memory: PortMemory, places: PortPlaces, send: (bytes: Uint8Array) => void) {
+  constructor(memory: BarMemory, places: PortPlaces, send: (bytes: Uint8Array) => void) {
     this.#memory = memory
     this.#places = places
     this.#send = send
