@@ -52,6 +52,8 @@ export async function run(request: RunRequest, onReady: (device: ReadyDevice) =>
 
 async function runUntil(signal: Promise<NodeJS.Signals>, request: RunRequest, onReady: (device: ReadyDevice) => void | Promise<void>): Promise<RunResult> {
   const host = await ModelHost.create(request.model, request.options)
+  // Nobody is at the far end of its line, but a port that nobody listens to keeps all that it gets.
+  host.onMessage({ gated: () => undefined, output: () => undefined })
   try {
     const { record: path, force, command, model, options } = request
     const recorder = path === undefined ? undefined : await Recorder.start({ path, slot: host.slot, force, ...(command && { command: [...command] }), header: { model: [model, ...modelWords(options)] } })
