@@ -41,6 +41,7 @@ export class Port {
     const { reg } = this.#places
     if (offset === reg.LCR) this.#lcr = value
     else if (offset === reg.MCR) this.#setModem(value)
+    else if (offset === reg.FCR) this.#feed(1)
     else if (offset === reg.DATA && !(this.#lcr & LCR.DLAB)) this.#transmit(value)
   }
 

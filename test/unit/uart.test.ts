@@ -98,6 +98,13 @@ describe('a port of the serial card', () => {
     expect(drain()).toEqual([])
   })
 
+  test('goes on with what waits when the driver clears a full FIFO', () => {
+    const long = Uint8Array.from({ length: 600 }, (_, i) => i)
+    port.receive(long)
+    write(reg.FCR, FCR.ENABLE | FCR.CLEAR_RX)
+    expect(drain()).toEqual([...long.subarray(256)])
+  })
+
   test('has a divisor behind its first registers, which do nothing then', () => {
     port.receive(text('x'))
     write(reg.IER, IER.RDI)
