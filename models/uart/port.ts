@@ -3,6 +3,7 @@ import type { BarMemory } from '../support/memory.js'
 import { FIFO_DEPTH, LCR, LSR, MCR, MSR, type PortPlaces } from './registers.js'
 
 const ALL = 0xffff_ffffn
+const MUCH_WAITS = 64 * 1024
 
 /** The far side of one port: takes what the driver sends, and lets it have what comes over the line. */
 export class Port {
@@ -11,6 +12,9 @@ export class Port {
   readonly #send: (bytes: Uint8Array) => void
   /** what came over the line, and has no room in the FIFO yet */
   #waiting: Uint8Array[] = []
+  #waitingBytes = 0
+  /** CTS is down */
+  #stopped = false
   #sent: number[] = []
   #rxIn = 0
   #txOut = 0
@@ -32,7 +36,8 @@ export class Port {
     view.setUint8(reg.MSR, MSR.CTS | MSR.DSR | MSR.DCD)
     this.#waiting = []
     this.#sent = []
-    this.#rxIn = this.#txOut = this.#lcr = this.#mcr = 0
+    this.#stopped = false
+    this.#waitingBytes = this.#rxIn = this.#txOut = this.#lcr = this.#mcr = 0
     this.#memory.update(state.RX_IN, 4, {})
   }
 
@@ -54,7 +59,9 @@ export class Port {
   receive(bytes: Uint8Array): void {
     if (bytes.length === 0) return
     this.#waiting.push(bytes.slice())
+    this.#waitingBytes += bytes.length
     this.#feed(1)
+    this.#pace()
   }
 
   /** A break condition on the line. */
@@ -92,10 +99,20 @@ export class Port {
       const now = first.subarray(0, free)
       for (const byte of now) view.setUint8(state.RX_FIFO + (this.#rxIn++ % FIFO_DEPTH), byte)
       free -= now.length
+      this.#waitingBytes -= now.length
       if (now.length === first.length) this.#waiting.shift()
       else this.#waiting[0] = first.subarray(now.length)
     }
     this.#rxIn >>>= 0
     this.#memory.update(state.RX_IN, 4, { clear: ALL, set: BigInt(this.#rxIn) })
+    this.#pace()
+  }
+
+  /** A driver that heeds CTS sends nothing from when much waits until nothing does: what comes back may be its own. */
+  #pace(): void {
+    const stop = this.#waitingBytes > (this.#stopped ? 0 : MUCH_WAITS)
+    if (stop === this.#stopped) return
+    this.#stopped = stop
+    this.#memory.update(this.#places.reg.MSR, 1, { clear: BigInt(MSR.CTS), set: BigInt(stop ? MSR.DCTS : MSR.DCTS | MSR.CTS) })
   }
 }

@@ -11,7 +11,7 @@ export const FCR = { ENABLE: 0x01, CLEAR_RX: 0x02 } as const
 export const LCR = { DLAB: 0x80 } as const
 export const MCR = { DTR: 0x01, RTS: 0x02, LOOP: 0x10 } as const
 export const LSR = { DR: 0x01, BI: 0x10, IDLE: 0x60 } as const
-export const MSR = { DELTA: 0x0f, CTS: 0x10, DSR: 0x20, DCD: 0x80 } as const
+export const MSR = { DCTS: 0x01, DELTA: 0x0f, CTS: 0x10, DSR: 0x20, DCD: 0x80 } as const
 
 export const PORT_STRIDE = 0x400
 export const BAR_SIZE = 0x4000

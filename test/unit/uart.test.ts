@@ -92,6 +92,20 @@ describe('a port of the serial card', () => {
     expect(drain()).toEqual([...text('later')])
   })
 
+  test('has CTS down from when much waits until nothing does, and says so each time', () => {
+    const lines = MSR.DSR | MSR.DCD
+    write(reg.IER, IER.MSI)
+    port.receive(new Uint8Array(256 + 65536))
+    expect([read(reg.MSR), identify()]).toEqual([lines | MSR.CTS, IIR.NONE])
+    port.receive(text('x'))
+    expect(identify()).toBe(IIR.MODEM)
+    expect(read(reg.MSR)).toBe(lines | MSR.DCTS)
+    for (let i = 0; i < 65536; i++) read(reg.DATA)
+    expect(read(reg.MSR)).toBe(lines)
+    expect(drain()).toHaveLength(257)
+    expect(read(reg.MSR)).toBe(lines | MSR.CTS | MSR.DCTS)
+  })
+
   test('forgets the FIFO when the driver clears it', () => {
     port.receive(text('gone'))
     write(reg.FCR, FCR.ENABLE | FCR.CLEAR_RX)
