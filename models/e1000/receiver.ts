@@ -87,30 +87,35 @@ export class Receiver {
         this.#statistics.add('MPC', 1)
         continue
       }
-      for (let at = 0; at < bytes.length; at += size) {
+      for (let at = 0, errors = 0; at < bytes.length; at += size) {
         const end = at + size >= bytes.length
-        this.#fill(bytes.subarray(at, at + size), frame.status | STATUS.DD | (end ? STATUS.EOP : 0), end ? frame.special : 0)
+        errors = this.#fill(bytes.subarray(at, at + size), frame.status | STATUS.DD | (end ? STATUS.EOP : 0), end ? frame.special : 0, errors)
       }
       causes |= CAUSE.RXT0
     }
     return causes
   }
 
-  /** A descriptor is used up even where its buffer cannot be written; the driver is told, and drops the frame. */
-  #fill(bytes: Uint8Array, status: number, special: number): void {
+  /**
+   * A descriptor is used up even where its buffer cannot be written; the driver is told, and drops the frame. Returns the
+   * frame's errors so far: drivers look at those in its last descriptor.
+   */
+  #fill(bytes: Uint8Array, status: number, special: number, before: number): number {
     const head = this.#ring.head
     const { dma } = this.#ports
     const written = this.#faults.attempt(() => {
       dma.write(this.#buffer(head), bytes)
       return true
     })
+    const errors = written ? before : ERROR.RXE
     const done = new DataView(new ArrayBuffer(8))
     done.setUint16(0, bytes.length, true)
     done.setUint8(4, status)
-    done.setUint8(5, written ? 0 : ERROR.RXE)
+    done.setUint8(5, errors)
     done.setUint16(6, special, true)
     this.#faults.attempt(() => dma.write(this.#ring.address(head) + 8n, new Uint8Array(done.buffer)))
     this.#ring.head = (head + 1) % this.#ring.entries
+    return errors
   }
 
   /** The bus address of the buffer that a descriptor has. */

@@ -338,6 +338,12 @@ describe('two e1000 cards', () => {
     expect([0, 2].map((i) => right.received(i).bytes[30])).toEqual([0, 2])
     expect(right.read(REG.ICR) & CAUSE.RXT0).toBe(CAUSE.RXT0)
     expect(right.card.stats().faults).toBe(1)
+    // A frame in several buffers has it in the last one, where drivers look.
+    right.write(REG.RCTL, RCTL.EN | RCTL.LPE)
+    right.memory.setBigUint64(RX_RING + 3 * 16, 2n ** 40n, true)
+    left.queueFrame(frameTo(right, 3000))
+    left.send()
+    expect([3, 4].map((i) => right.memory.getUint8(RX_RING + 16 * i + 13))).toEqual([0x80, 0x80])
   })
 
   it('pass over a packet that has no end, and keep none of it', () => {
