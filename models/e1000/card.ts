@@ -127,12 +127,12 @@ export class Card {
   /** Sends what the driver has to send, and gives it what has come, as far as both are possible. Whether anything moved. */
   move(): boolean {
     const { view } = this.#ports.bar
-    const heads = (): string => `${view.getUint32(REG.TDH, true)} ${view.getUint32(REG.RDH, true)}`
-    const before = heads()
+    const state = (): string => `${view.getUint32(REG.TDH, true)} ${view.getUint32(REG.RDH, true)} ${this.full}`
+    const before = state()
     const causes = this.#transmitter.run() | this.#receiver.run()
     this.#statistics.flush()
     if (causes) this.#raise(causes)
-    return heads() !== before
+    return state() !== before
   }
 
   setLink(up: boolean): void {
