@@ -61,6 +61,10 @@ onEachGuest('e1000', (guest) => {
     expect(status).toBe(0)
   })
 
+  it('is pulled out under traffic, and its model goes quietly', async () => {
+    expect(await guest.ok(['node', 'test/kernel/guest/e1000-pulled.mjs', '3'])).toBe('pulled out 3 times\n')
+  })
+
   /** Records it while its link comes up; once more where that took so long that the driver may have looked at its link again. */
   async function recordLink(trace: string): Promise<void> {
     for (let tries = 5, seconds = Infinity; tries > 0 && seconds > 1.5; tries--) {
