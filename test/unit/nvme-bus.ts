@@ -24,6 +24,16 @@ export interface Submission {
   cdw?: number[]
 }
 
+/** Opcodes of I/O commands. */
+export const WRITE = 0x01
+export const READ = 0x02
+
+export const PAGE = 4096
+/** Where a test keeps what it writes, what it reads back, and PRP lists. */
+export const DATA = 0x40_0000
+export const BACK = 0x50_0000
+export const LIST = 0x60_0000
+
 const QUEUE_AREA = 0x10_0000
 const ADMIN_SIZE = 32
 

@@ -6,15 +6,9 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { FileMedium } from '../../models/nvme/medium.js'
 import { DNR, status } from '../../models/nvme/status.js'
-import { Host, pattern } from './nvme-bus.js'
+import { BACK, DATA, Host, LIST, PAGE, READ, WRITE, pattern } from './nvme-bus.js'
 
 const FLUSH = 0x00
-const WRITE = 0x01
-const READ = 0x02
-const PAGE = 4096
-const DATA = 0x40_0000
-const BACK = 0x50_0000
-const LIST = 0x60_0000
 
 /** The descriptor that this process has of a file. */
 function descriptorOf(path: string): number {

@@ -3,14 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { MemoryMedium } from '../../models/nvme/medium.js'
 import { REG } from '../../models/nvme/registers.js'
 import { DNR, status } from '../../models/nvme/status.js'
-import { Host, pattern } from './nvme-bus.js'
-
-const WRITE = 0x01
-const READ = 0x02
-const PAGE = 4096
-const DATA = 0x40_0000
-const BACK = 0x50_0000
-const LIST = 0x60_0000
+import { BACK, DATA, Host, LIST, PAGE, READ, WRITE, pattern } from './nvme-bus.js'
 
 function ready(raw: Record<string, string> = {}): Host {
   const host = new Host(raw).enable()
