@@ -23,7 +23,7 @@
 #define ATOMIC_WAIT_NS	(10ULL * NSEC_PER_MSEC)
 /* The device is leaving: what it still has to say may not keep it for ever. */
 #define GONE_WAIT_NS	(5ULL * NSEC_PER_SEC)
-/* The dead owner's own monitors look alive until its files are closed, after ours. */
+/* An owner that closes its device may be the reader of its own monitors; one that dies has let go of them. */
 #define ORPHAN_WAIT_NS	(1ULL * NSEC_PER_SEC)
 
 void pciem_stream_init(struct pciem_stream *s)
